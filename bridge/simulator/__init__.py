@@ -1,0 +1,1 @@
+"""A simulated Plivo with virtual time, for contract tests without a phone."""

@@ -1,0 +1,1 @@
+"""Actions, events, facts and the engine that replays mappings; knows no RT command."""

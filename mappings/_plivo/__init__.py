@@ -1,0 +1,1 @@
+"""Typed Plivo verbs, their XML and the callbacks they cause."""
