@@ -38,6 +38,7 @@ imports: $(STAMP)
 
 tests: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --cov=bridge --cov=mappings --cov-report=term:skip-covered $(PYTEST_ARGS)
+	$(BIN)/python -m coverage report --include='mappings/_kernel/*' --fail-under=100
 
 bench: $(STAMP) ## Run the benchmarks and print their tables
 	$(BIN)/python -m benchmarks
