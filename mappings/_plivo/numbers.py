@@ -38,7 +38,7 @@ def to_e164(raw: str | None) -> str:
         return f"+{digits}" if digits.strip("0") else ""
     sip = _SIP.match(text)
     if sip is None:
-        return ""
+        return normalize_e164(text) if is_e164(text) else ""
     user = sip["user"]
     if _SIP_NUMBER.fullmatch(user):
         return user

@@ -98,6 +98,7 @@ def test_the_ways_people_write_a_number_are_forgiven(written: str) -> None:
     """Separators, a missing "+" and the 00 prefix do not change which number is dialled."""
     assert normalize_e164(written) == "+33612345678"
     assert is_e164(written) is True
+    assert to_e164(written) == "+33612345678"
 
 
 @pytest.mark.parametrize(
