@@ -461,7 +461,7 @@ async def test_requests_that_act_go_out_once(
     with pytest.raises(PlivoUnavailable) as cut:
         await operation()
     plivo.fall_silent()
-    with pytest.raises(PlivoTimeout, match="no answer in 0.3 s") as silence:
+    with pytest.raises(PlivoTimeout, match=r"no answer in 0\.3 s") as silence:
         await _once_only(hasty)[name]()
     assert len(plivo.seen) == 3
     assert [e.value.maybe_done for e in (server_error, cut, silence)] == [True, True, True]
