@@ -1,0 +1,13 @@
+"""Phone numbers as params: E.164, tolerantly read, "BLOCKED" where the RT page allows it."""
+
+from __future__ import annotations
+
+from mappings._plivo.numbers import normalize_e164 as phone_number
+
+
+def caller_id(raw: str) -> str:
+    """Read a caller id: a number, or BLOCKED in any case. Raises ValueError."""
+    return "BLOCKED" if raw.strip().upper() == "BLOCKED" else phone_number(raw)
+
+
+__all__ = ["caller_id", "phone_number"]
