@@ -1,0 +1,95 @@
+"""What the bridge adds to the time of one webhook, at fixed rates far from saturation."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+from typing import Final
+
+from benchmarks.figures import Spread, percentile
+from benchmarks.load import Load
+from benchmarks.report import Report, Row, judge
+from benchmarks.rig import Rig, shuffled
+
+__all__ = ["measure_latency"]
+
+RATES: Final[tuple[int, ...]] = (200, 1_000)
+_VARIANTS: Final[tuple[str, ...]] = ("bare", "bare_again", "direct", "bridge")
+_CALLERS: Final = 1_000
+_CONNECTIONS: Final = 64
+_MILLI: Final = 1e3
+_AIMED_RATE: Final = 200
+_AIMED_MS: Final = 0.5
+
+
+def measure_latency(
+    rig: Rig,
+    runner: asyncio.Runner,
+    *,
+    rounds: int,
+    seconds: float,
+    only: tuple[str, ...] = _VARIANTS,
+) -> Report:
+    """Send 200 and 1,000 turns a second to each server in short windows, in shuffled order.
+
+    The percentiles are of all windows of a server together; the added time is the difference.
+    """
+    names = tuple(name for name in _VARIANTS if name in only)
+    loads: dict[str, Load] = {}
+    for name in names:
+        jobs = rig.jobs(name, _CALLERS, seed=2)
+        loads[name] = Load(rig.start(name).port, jobs, connections=_CONNECTIONS)
+        runner.run(loads[name].run_once())
+        runner.run(loads[name].run_for(seconds / 2))
+    gc.collect()
+    gc.freeze()
+    windows: dict[int, dict[str, list[list[float]]]] = {
+        rate: {name: [] for name in names} for rate in RATES
+    }
+    source = random.Random(2)
+    for _ in range(rounds):
+        for rate in RATES:
+            for name in shuffled(names, source):
+                times = runner.run(loads[name].run_at(rate, seconds))
+                windows[rate][name].append([time * _MILLI for time in times])
+    for load in loads.values():
+        runner.run(load.close())
+    return _report(windows)
+
+
+def _report(windows: dict[int, dict[str, list[list[float]]]]) -> Report:
+    report = Report("Time of one turn at a fixed rate, ms from due to reply, 64 connections")
+    for rate, of_rate in windows.items():
+        pooled = {name: [t for window in each for t in window] for name, each in of_rate.items()}
+        report.samples[str(rate)] = pooled
+        for name, times in pooled.items():
+            p50, p99, p999 = (percentile(times, percent) for percent in (50, 99, 99.9))
+            text = f"p50 {p50:.2f}  p99 {p99:.2f}  p99.9 {p999:.2f}"
+            report.add(f"{name} at {rate:,}/s", text, p99)
+        for name in ("bridge", "bare_again"):
+            if name in pooled and "bare" in pooled:
+                report.rows += _added(rate, name, pooled, of_rate)
+    return report
+
+
+def _added(
+    rate: int, name: str, pooled: dict[str, list[float]], of_rate: dict[str, list[list[float]]]
+) -> list[Row]:
+    rows = []
+    for percent in (50, 99):
+        value = percentile(pooled[name], percent) - percentile(pooled["bare"], percent)
+        by_round = Spread.of(
+            [
+                percentile(window, percent) - percentile(bare, percent)
+                for window, bare in zip(of_rate[name], of_rate["bare"], strict=True)
+            ]
+        )
+        label = "noise: bare again" if name == "bare_again" else f"added by the {name}"
+        figure = f"{label} over bare at {rate:,}/s, p{percent}"
+        text = f"{value:+.2f} (by round {by_round.text(2)})"
+        if (name, rate, percent) == ("bridge", _AIMED_RATE, 99):
+            rows.append(judge(figure, text, value, most=_AIMED_MS))
+        else:
+            rows.append(Row(figure, text, value))
+    return rows
