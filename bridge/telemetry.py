@@ -1,0 +1,124 @@
+"""Configure logs: one JSON line per event on standard output, or a readable line on a terminal.
+
+A log line lies on the path of every webhook, so the chain is short: level filter before anything
+else, bound context, level, time, traceback, redaction, bytes.
+Event names are dotted (`webhook.answered`); everything else is a field.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, Final, Literal
+
+import structlog
+from pydantic_core import PydanticSerializationError, to_json
+
+from bridge.redaction import redact_event
+
+__all__ = ["LogFormat", "LogLevel", "configure_logging"]
+
+LogFormat = Literal["auto", "json", "console"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+_LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+_EventDict = MutableMapping[str, Any]
+
+
+class _ByteSink:
+    """Write finished lines; a log that cannot be written must not end a call."""
+
+    __slots__ = ("_flush", "_write")
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._write = stream.write
+        self._flush = stream.flush
+
+    def msg(self, line: bytes) -> None:
+        # ValueError: the stream was closed under us while the process ends.
+        with suppress(OSError, ValueError):
+            # One write per line: lines of several threads do not mix.
+            self._write(line + b"\n")
+            self._flush()
+
+    debug = info = warning = error = critical = exception = msg
+
+
+class _ForeignHandler(logging.Handler):
+    """Pass records of libraries on, as events of the same shape and with the same redaction."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):
+            message = str(record.msg)
+        level = max(logging.DEBUG, min(record.levelno // 10 * 10, logging.CRITICAL))
+        structlog.get_logger().log(
+            level, "log.library", source=record.name, message=message, exc_info=record.exc_info
+        )
+
+
+def configure_logging(
+    log_format: LogFormat = "auto",
+    log_level: LogLevel = "info",
+    *,
+    stream: BinaryIO | None = None,
+) -> None:
+    """Set up structlog and the standard library's root logger; the last call counts.
+
+    `auto` means console when `stream` (standard output by default) is a terminal. Call it once,
+    before the first line is logged: loggers keep the configuration they first see.
+    """
+    output = sys.stdout.buffer if stream is None else stream
+    console = log_format == "console" or (log_format == "auto" and output.isatty())
+    level = _LEVELS[log_level]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            _add_time,
+            structlog.processors.format_exc_info,
+            redact_event,
+            *((structlog.dev.ConsoleRenderer(), _encode) if console else (_to_json,)),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        context_class=dict,
+        logger_factory=lambda *_args: _ByteSink(output),
+        cache_logger_on_first_use=True,
+    )
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if isinstance(handler, _ForeignHandler):
+            root.removeHandler(handler)
+    root.addHandler(_ForeignHandler())
+    # Libraries report every connection at info; only what needs attention is of interest.
+    root.setLevel(max(level, logging.WARNING))
+
+
+def _add_time(_logger: Any, _method: str, event_dict: _EventDict) -> _EventDict:
+    event_dict["timestamp"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return event_dict
+
+
+def _encode(_logger: Any, _method: str, line: Any) -> bytes:
+    return str(line).encode("utf-8", "replace")
+
+
+def _to_json(_logger: Any, _method: str, event_dict: _EventDict) -> bytes:
+    try:
+        return to_json(event_dict)
+    except (PydanticSerializationError, ValueError):
+        # A lone surrogate from outside, for example: the line must still be written.
+        return to_json({key: _plain(value) for key, value in event_dict.items()})
+
+
+def _plain(value: Any) -> str:
+    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
