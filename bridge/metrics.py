@@ -1,0 +1,195 @@
+"""The Prometheus metrics of one bridge, in a registry of their own.
+
+Label values come from known sets: an app, route or command that is not known becomes `other`, so
+that no caller and no legacy app can grow the number of series. Results are known words or
+`value`, because a result may be the keys a caller pressed.
+Children are kept per label set: looking one up in prometheus_client costs three times as much.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+__all__ = ["OTHER", "RESULTS", "ROUTES", "VALUE", "Metrics"]
+
+OTHER: Final = "other"
+VALUE: Final = "value"
+
+ROUTES: Final = frozenset(
+    {"answer", "hangup", "fallback", "ring", "step", "notify", "media", "document", "json-rpc"}
+)
+"""Names of the kinds of request that Plivo and API clients make."""
+
+RESULTS: Final = frozenset(
+    {
+        "CONFERENCE_CLOSED",
+        "LAST_PARTICIPANT",
+        "LEFT_CONFERENCE",
+        "NOANSWER",
+        "PIN_ERROR",
+        "PIN_TIMEOUT",
+        "SILENCE",
+        "TALK",
+        "TIMEOUT",
+        "break",
+        "error",
+        "hangup",
+        "ok",
+    }
+)
+"""RT result words (RT page, "Commands") and the bridge's own classes in lower case."""
+
+_APP_SECONDS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0)
+_CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
+_MOST_CODES: Final = 100
+
+_Inc = Callable[[], None]
+
+
+class Metrics:
+    """Every metric of the bridge; `apps` and `commands` are the label values that may appear."""
+
+    content_type: Final = CONTENT_TYPE_LATEST
+
+    def __init__(
+        self,
+        apps: Iterable[str],
+        commands: Iterable[str],
+        routes: Iterable[str] = ROUTES,
+    ) -> None:
+        self.registry = CollectorRegistry()
+        self._apps = frozenset(apps)
+        self._commands = frozenset(commands)
+        self._routes = frozenset(routes)
+        self._codes: set[str] = set()
+        self._webhooks = Counter(
+            "rt_bridge_webhooks_total",
+            "Requests received from Plivo and API clients, by what became of them.",
+            ("app", "route", "outcome"),
+            registry=self.registry,
+        )
+        self._turns = Counter(
+            "rt_bridge_turns_total",
+            "RT commands finished, by the class of their result.",
+            ("app", "command", "result"),
+            registry=self.registry,
+        )
+        self._app_seconds = Histogram(
+            "rt_bridge_app_seconds",
+            "Time an RT app took to answer a request; RT grants 5 seconds.",
+            ("app",),
+            buckets=_APP_SECONDS_BUCKETS,
+            registry=self.registry,
+        )
+        self._errors = Counter(
+            "rt_bridge_errors_total",
+            "Errors by their stable code.",
+            ("app", "code"),
+            registry=self.registry,
+        )
+        self._open_commands = Gauge(
+            "rt_bridge_open_commands",
+            "Commands in progress by mapping version; an old version can go after staying at 0.",
+            ("name", "version"),
+            registry=self.registry,
+        )
+        self._calls_live = Gauge(
+            "rt_bridge_calls_live", "Calls in progress.", registry=self.registry
+        )
+        self._outbox_pending = Gauge(
+            "rt_bridge_outbox_pending",
+            "Messages that wait for delivery, final HANGUP requests included.",
+            registry=self.registry,
+        )
+        self._webhook_children: dict[tuple[str, str, str], _Inc] = {}
+        self._turn_children: dict[tuple[str, str, str], _Inc] = {}
+        self._error_children: dict[tuple[str, str], _Inc] = {}
+        self._app_children: dict[str, Callable[[float], None]] = {}
+        self._open_seen: set[tuple[str, str]] = set()
+
+    def webhook(self, app: str, route: str, outcome: str) -> None:
+        """Count one request; `outcome` is a word such as `document`, `duplicate`, `forbidden`."""
+        key = (app, route, outcome)
+        child = self._webhook_children.get(key)
+        if child is None:
+            labels = (self._app(app), _known(route, self._routes), self._code(outcome))
+            child = self._webhooks.labels(*labels).inc
+            if OTHER not in labels:
+                self._webhook_children[key] = child
+        child()
+
+    def turn(self, app: str, command: str, result: str) -> None:
+        """Count one finished command; a result that is not a known word counts as `value`."""
+        word = result if result in RESULTS else VALUE
+        key = (app, command, word)
+        child = self._turn_children.get(key)
+        if child is None:
+            labels = (self._app(app), _known(command, self._commands), word)
+            child = self._turns.labels(*labels).inc
+            if OTHER not in labels:
+                self._turn_children[key] = child
+        child()
+
+    def observe_app(self, app: str, seconds: float) -> None:
+        """Record how long an app took to answer, in seconds of real time."""
+        child = self._app_children.get(app)
+        if child is None:
+            label = self._app(app)
+            child = self._app_seconds.labels(label).observe
+            if label != OTHER:
+                self._app_children[app] = child
+        child(seconds)
+
+    def error(self, app: str, code: str) -> None:
+        """Count one error by its code, such as `UNKNOWN_COMMAND`."""
+        key = (app, code)
+        child = self._error_children.get(key)
+        if child is None:
+            labels = (self._app(app), self._code(code))
+            child = self._errors.labels(*labels).inc
+            if OTHER not in labels:
+                self._error_children[key] = child
+        child()
+
+    def set_calls_live(self, calls: int) -> None:
+        """Set the number of calls in progress."""
+        self._calls_live.set(calls)
+
+    def set_outbox_pending(self, messages: int) -> None:
+        """Set the number of messages that wait for delivery."""
+        self._outbox_pending.set(messages)
+
+    def set_open_commands(self, counts: Mapping[tuple[str, int], int]) -> None:
+        """Set the number of open commands by (name, version); what is not named becomes 0."""
+        sums: dict[tuple[str, str], int] = dict.fromkeys(self._open_seen, 0)
+        for (name, version), count in counts.items():
+            labels = (_known(name, self._commands), str(int(version)))
+            sums[labels] = sums.get(labels, 0) + count
+        for labels, count in sums.items():
+            self._open_commands.labels(*labels).set(count)
+        self._open_seen.update(sums)
+
+    def render(self) -> bytes:
+        """Return the metrics in the Prometheus text format; send it with `content_type`."""
+        return generate_latest(self.registry)
+
+    def _app(self, app: str) -> str:
+        return _known(app, self._apps)
+
+    def _code(self, code: str) -> str:
+        # Codes and outcomes are literals of this program; the limits hold should one leak in.
+        if code in self._codes:
+            return code
+        if len(self._codes) >= _MOST_CODES or _CODE.fullmatch(code) is None:
+            return OTHER
+        self._codes.add(code)
+        return code
+
+
+def _known(value: str, known: frozenset[str]) -> str:
+    return value if value in known else OTHER
