@@ -1,0 +1,390 @@
+"""The settings as one frozen model: names, defaults, ranges and meanings.
+
+The descriptions are the source of docs/settings.md. Read it through `bridge.settings`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from bridge.settings_types import (
+    E164,
+    AppHash,
+    BaseUrl,
+    Directory,
+    Listen,
+    ListenAddress,
+    Login,
+    MediaId,
+    MediaTemplate,
+    SecretList,
+    StoreUrl,
+    Voice,
+    WebUrl,
+    Word,
+    sqlite_path,
+)
+
+__all__ = [
+    "AppSettings",
+    "Conflict",
+    "MediaSettings",
+    "Settings",
+]
+
+_DAY_S: Final = 86_400.0
+_YEAR_S: Final = 366 * _DAY_S
+_MIB: Final = 1_048_576
+
+Conflict = tuple[tuple[str, ...], str]
+"""Fields of `Settings` that do not fit together, and the sentence that says so."""
+
+
+class _Model(BaseModel):
+    # hide_input_in_errors: a validation error must never print a secret.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class AppSettings(_Model):
+    """One RT app: where it answers and how the bridge behaves for its calls."""
+
+    url: Annotated[WebUrl, Field(description="URL of the RT app; every RT.Request is posted to it")]
+    login: Annotated[
+        Login | None, Field(description="HTTP Basic login the app expects; needs a password")
+    ] = None
+    password: Annotated[SecretStr | None, Field(description="HTTP Basic password")] = None
+    on_failure: Annotated[
+        Literal["hangup", "say", "fallback_url"],
+        Field(
+            description="what the caller gets when the app is slow, down or answers nonsense: "
+            "`hangup`, `say` (failure_message, then hang up) or `fallback_url` (the call continues "
+            "with the XML found there)"
+        ),
+    ] = "hangup"
+    failure_message: Annotated[Word, Field(description="text spoken by `on_failure = say`")] = (
+        "We are sorry, this service is not available at the moment. Please call again later."
+    )
+    failure_voice: Annotated[
+        Word | None, Field(description="voice of failure_message; default_voice when not set")
+    ] = None
+    fallback_url: Annotated[
+        WebUrl | None, Field(description="Plivo XML used by `on_failure = fallback_url`")
+    ] = None
+    partial_read: Annotated[
+        Literal["keys", "timeout", "exact"],
+        Field(
+            description="`read`, when keys come and then silence without #: `keys` returns them, "
+            "`timeout` counts fewer than max_digits as TIMEOUT, `exact` tells them apart and costs "
+            "one more digit timeout after #"
+        ),
+    ] = "keys"
+    blocked_caller_id: Annotated[
+        E164 | None,
+        Field(
+            description="number shown by `dialout` with cli BLOCKED, in E.164 form; when not set, "
+            "the number of the call that belongs to the account"
+        ),
+    ] = None
+    after_crash: Annotated[
+        Literal["ask_again", "fail"],
+        Field(
+            description="after a restart between question and answer: `ask_again` repeats the "
+            "RT.Request with the same command_id, `fail` treats it as an app failure"
+        ),
+    ] = "ask_again"
+    send_incoming_call: Annotated[
+        bool, Field(description="send a first RT.Request with call_status INCOMING_CALL")
+    ] = False
+    dial_music_url: Annotated[
+        WebUrl | None,
+        Field(description="audio file for `dialout` with ringtone MUSIC; own music when not set"),
+    ] = None
+    share_rooms: Annotated[
+        bool,
+        Field(description="let conference ids mean the same room as in other apps that share"),
+    ] = False
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> AppSettings:
+        if self.on_failure == "fallback_url" and self.fallback_url is None:
+            raise ValueError("must have a fallback_url, because on_failure is fallback_url")
+        if (self.login is None) != (self.password is None):
+            raise ValueError("must have both login and password, or neither")
+        return self
+
+
+class MediaSettings(_Model):
+    """Where the sounds of the legacy media library are."""
+
+    library: dict[MediaId, WebUrl] = Field(
+        default_factory=dict, description="URL of the audio file of single media ids"
+    )
+    url_template: Annotated[
+        MediaTemplate | None,
+        Field(description="URL of every other media id; {id} stands for the id"),
+    ] = None
+    directory: Annotated[
+        Directory | None,
+        Field(description="directory with files named <id>.mp3 or <id>.wav, hosted by the bridge"),
+    ] = None
+
+
+class Settings(_Model):
+    """Everything that can be set; names end in their unit, a size in bytes or a time in seconds."""
+
+    public_url: Annotated[
+        BaseUrl,
+        Field(
+            description="base URL under which Plivo reaches the bridge, a path prefix included; "
+            "signatures are verified against it"
+        ),
+    ]
+    listen: Annotated[
+        ListenAddress,
+        Field(description="listener for Plivo: webhooks, media, JSON-RPC; port 0 takes a free one"),
+    ] = Listen("127.0.0.1", 8080)
+    admin_listen: Annotated[
+        ListenAddress,
+        Field(description="listener for /healthz, /readyz and /metrics; keep it private"),
+    ] = Listen("127.0.0.1", 8081)
+
+    plivo_auth_id: Annotated[
+        str | None,
+        Field(
+            description="Auth ID of the Plivo account; required unless signatures and REST are off",
+            pattern=r"^[A-Za-z0-9]{1,64}$",
+        ),
+    ] = None
+    plivo_auth_tokens: Annotated[
+        SecretList,
+        Field(
+            description="Auth Token; several separated by commas are accepted while rotating, the "
+            "first is used for REST"
+        ),
+    ] = ()
+    plivo_api_url: Annotated[
+        BaseUrl, Field(description="base of Plivo's REST API; another one for tests")
+    ] = "https://api.plivo.com"
+    plivo_rest: Annotated[
+        bool, Field(description="`false`: no REST calls, XML fallbacks are used instead")
+    ] = True
+    verify_signatures: Annotated[
+        bool, Field(description="`false`: anybody can pose as Plivo; for tests only")
+    ] = True
+
+    store: Annotated[
+        StoreUrl,
+        Voice,
+        Field(description="`sqlite:///file`, `sqlite:////directory/file`, or `memory:` for tests"),
+    ] = "sqlite:///bridge.db"
+    store_durability: Annotated[
+        Literal["normal", "full"],
+        Field(
+            description="`normal` survives a killed process, `full` also a power cut, at one disk "
+            "flush per group of commits"
+        ),
+    ] = "normal"
+
+    rpc_login: Annotated[
+        Login | None,
+        Field(description="JSON-RPC login; the endpoint is off without any RPC credentials"),
+    ] = None
+    rpc_password: Annotated[SecretStr | None, Field(description="JSON-RPC password")] = None
+    rpc_api_keys: Annotated[
+        SecretList, Field(description="JSON-RPC API keys, separated by commas")
+    ] = ()
+
+    apps: dict[AppHash, AppSettings] = Field(
+        default_factory=dict, description="the RT apps by their hash"
+    )
+    media: MediaSettings = Field(
+        default_factory=MediaSettings, description="sounds of the legacy media library"
+    )
+    voices: dict[Word, Voice] = Field(
+        default_factory=dict, description="Plivo voice for a single RT voice"
+    )
+    default_voice: Annotated[
+        Voice, Field(description="language or voice used when an RT voice names neither")
+    ] = "en-US"
+
+    webhook_budget_s: Annotated[
+        float,
+        Field(
+            ge=1,
+            le=14,
+            allow_inf_nan=False,
+            description="time for one webhook; after it Plivo is told to ask again",
+        ),
+    ] = 8.0
+    app_timeout_s: Annotated[
+        float,
+        Field(
+            ge=0.1,
+            le=5,
+            allow_inf_nan=False,
+            description="time the app has to answer; RT grants 5 seconds",
+        ),
+    ] = 5.0
+    max_app_reply_bytes: Annotated[
+        int, Field(ge=1024, le=64 * _MIB, description="largest reply of an app")
+    ] = _MIB
+    max_webhook_bytes: Annotated[
+        int, Field(ge=16_384, le=64 * _MIB, description="largest body of a webhook")
+    ] = 262_144
+    recording_grace_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=60,
+            allow_inf_nan=False,
+            description="how long the final HANGUP request waits for the callback of a recording "
+            "that was running",
+        ),
+    ] = 10.0
+    hangup_retry_for_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=_YEAR_S,
+            allow_inf_nan=False,
+            description="how long the final HANGUP request is repeated while the app is down",
+        ),
+    ] = _DAY_S
+    call_retention_s: Annotated[
+        float,
+        Field(
+            ge=60, le=10 * _YEAR_S, allow_inf_nan=False, description="how long ended calls are kept"
+        ),
+    ] = 7 * _DAY_S
+    media_ttl_s: Annotated[
+        float,
+        Field(
+            ge=60,
+            le=10 * _YEAR_S,
+            allow_inf_nan=False,
+            description="how long sounds made for one call are hosted",
+        ),
+    ] = _DAY_S
+    recording_ttl_s: Annotated[
+        float,
+        Field(
+            ge=60,
+            le=10 * _YEAR_S,
+            allow_inf_nan=False,
+            description="how long the app can use the name of a recording",
+        ),
+    ] = 7 * _DAY_S
+    stale_call_after_s: Annotated[
+        float,
+        Field(
+            ge=60,
+            le=2 * _DAY_S,
+            allow_inf_nan=False,
+            description="a call without any webhook for so long is looked up at Plivo, and ended "
+            "if it is gone; the default is Plivo's call limit of 4 hours and a quarter",
+        ),
+    ] = 15_300.0
+    shutdown_grace_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=300,
+            allow_inf_nan=False,
+            description="time to finish webhooks in flight after SIGTERM",
+        ),
+    ] = 10.0
+
+    log_format: Annotated[
+        Literal["auto", "json", "console"],
+        Field(description="`auto`: console when the output is a terminal, JSON otherwise"),
+    ] = "auto"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Field(description="lowest level logged")
+    ] = "info"
+    test_clock: Annotated[
+        Word | None,
+        Field(description="socket of a virtual clock, for tests; only with loopback listeners"),
+    ] = None
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _fits_together(self, info: ValidationInfo) -> Settings:
+        conflicts = _conflicts(self)
+        if isinstance(info.context, list):
+            # The loader gathers them, so that they appear beside the faults of single values.
+            info.context.extend(conflicts)
+        elif conflicts:
+            raise ValueError(" ".join(sentence for _, sentence in conflicts))
+        return self
+
+    @property
+    def store_path(self) -> Path | None:
+        """The SQLite file, or None when the store is in memory."""
+        return sqlite_path(self.store)
+
+
+def _conflicts(s: Settings) -> list[Conflict]:
+    found: list[Conflict] = []
+
+    def add(sentence: str, *fields: str) -> None:
+        found.append((fields, sentence))
+
+    if not s.apps:
+        add(
+            "No app is configured; set BRIDGE_APP_URL, or write a table [apps.<hash>] in the TOML "
+            "file named by BRIDGE_CONFIG.",
+            "apps",
+        )
+    needs = ["BRIDGE_VERIFY_SIGNATURES"] * s.verify_signatures + [
+        "BRIDGE_PLIVO_REST"
+    ] * s.plivo_rest
+    instead = f"copy it from the Plivo console, or set {' and '.join(needs)} to false."
+    if needs and s.plivo_auth_id is None:
+        fields = ("plivo_auth_id", "verify_signatures", "plivo_rest")
+        add(f"BRIDGE_PLIVO_AUTH_ID is missing; {instead}", *fields)
+    if needs and not s.plivo_auth_tokens:
+        fields = ("plivo_auth_tokens", "verify_signatures", "plivo_rest")
+        add(f"BRIDGE_PLIVO_AUTH_TOKEN is missing; {instead}", *fields)
+    if (s.rpc_login is None) != (s.rpc_password is None):
+        add(
+            "BRIDGE_RPC_LOGIN and BRIDGE_RPC_PASSWORD belong together; set both or neither.",
+            "rpc_login",
+            "rpc_password",
+        )
+    if s.listen == s.admin_listen and s.listen.port != 0:
+        add(
+            f"BRIDGE_LISTEN and BRIDGE_ADMIN_LISTEN are both {s.listen}; give them different ports.",
+            "listen",
+            "admin_listen",
+        )
+    if s.webhook_budget_s <= s.app_timeout_s:
+        add(
+            f"BRIDGE_WEBHOOK_BUDGET_S ({s.webhook_budget_s:g}) must be greater than "
+            f"BRIDGE_APP_TIMEOUT_S ({s.app_timeout_s:g}); raise it or lower the other.",
+            "webhook_budget_s",
+            "app_timeout_s",
+        )
+    if s.test_clock is not None and not (s.listen.is_loopback and s.admin_listen.is_loopback):
+        add(
+            "BRIDGE_TEST_CLOCK is refused unless BRIDGE_LISTEN and BRIDGE_ADMIN_LISTEN are on "
+            "loopback; remove it outside tests.",
+            "test_clock",
+            "listen",
+            "admin_listen",
+        )
+    return found
