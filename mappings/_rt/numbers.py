@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from mappings._plivo.numbers import normalize_e164 as phone_number
+from mappings._plivo.numbers import normalize_e164
+
+
+def phone_number(raw: str) -> str:
+    """Read a number in E.164, with "+" whether or not the app wrote it. Raises ValueError."""
+    return normalize_e164(raw)
 
 
 def caller_id(raw: str) -> str:
