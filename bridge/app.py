@@ -1,0 +1,174 @@
+"""Assembly: from settings to a running bridge, and back down again in good order."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from bridge.assets import asset
+from bridge.clock import SystemClock
+from bridge.hangups import Hangups
+from bridge.health import Health
+from bridge.media import Library, MediaServer
+from bridge.metrics import Metrics
+from bridge.outbox import Outbox
+from bridge.plivo.rest import PlivoRest
+from bridge.reconcile import Reconciler
+from bridge.rest_actions import RestActions
+from bridge.rooms import Rooms
+from bridge.rt_client import AiohttpTransport, RtApp
+from bridge.runtime import App, Runtime
+from bridge.session import Session
+from bridge.store import open_store
+from bridge.tasks import drain, spawn
+from bridge.webhooks import Webhooks
+from mappings.registry import COMMANDS
+
+if TYPE_CHECKING:
+    from bridge.clock import Clock
+    from bridge.rt_client import RtTransport
+    from bridge.settings import Settings
+    from bridge.store.protocol import Store
+
+log = structlog.get_logger()
+
+#: Plivo closes idle connections early; one that may be dead makes a POST's outcome unknown.
+REST_KEEPALIVE_S = 4.0
+
+
+class Bridge:
+    """A bridge in this process: `start`, then `stop`. Addresses are known after `start`."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self._clock = clock or SystemClock()
+        self._runners: list[web.AppRunner] = []
+        self._sessions: list[aiohttp.ClientSession] = []
+        self._loops: list[asyncio.Task[None]] = []
+        self._transport: AiohttpTransport | None = None
+        self.store = open_store(settings.store, durability=settings.store_durability)
+        self.port = 0
+        self.admin_port = 0
+
+    async def start(self) -> None:
+        """Open the store, start both listeners and the background work.
+
+        Raises StoreUnavailable, or OSError when an address is taken.
+        """
+        settings = self.settings
+        await self.store.open()
+        transport = AiohttpTransport.open(max_reply_bytes=settings.max_app_reply_bytes)
+        self._transport = transport
+        secret = await self.store.secret()
+        self.runtime = runtime = make_runtime(
+            settings, self.store, secret, self._clock, transport, self._rest()
+        )
+        self.session = session = Session(runtime, RestActions(runtime))
+        self.outbox = Outbox(runtime)
+        self.hangups = Hangups(runtime, session, self.outbox)
+        session.on_turn_end = self.hangups.turn_ended
+        self.health = Health(runtime)
+        rooms = Rooms(runtime, session, self.outbox)
+        webhooks = Webhooks(runtime, session, self.hangups, rooms)
+        asset("music")  # synthesised now rather than while a caller waits
+        public = web.Application(client_max_size=settings.max_webhook_bytes)
+        public.add_routes(webhooks.routes())
+        media = MediaServer(runtime, self._client())
+        for prefix in {"", webhooks.prefix}:
+            for method in ("GET", "POST"):
+                public.router.add_route(method, prefix + "/media/{name}", media.serve)
+        admin = web.Application()
+        admin.add_routes(self.health.routes())
+        self.port = await self._listen(public, settings.listen.host, settings.listen.port)
+        self.admin_port = await self._listen(
+            admin, settings.admin_listen.host, settings.admin_listen.port
+        )
+        reconciler = Reconciler(runtime, self.hangups)
+        self._loops = [
+            spawn(self.outbox.run(), "outbox"),
+            spawn(reconciler.run(), "reconciler"),
+        ]
+
+    async def stop(self) -> None:
+        """Stop in good order: no new requests, finish those in flight, then the store."""
+        self.health.draining = True
+        self.outbox.stop()
+        for task in self._loops[1:]:
+            task.cancel()
+        for runner in self._runners[:1]:
+            await runner.cleanup()
+        await drain(self.settings.shutdown_grace_s)
+        for runner in self._runners[1:]:
+            await runner.cleanup()
+        if self._transport is not None:
+            await self._transport.close()
+        for session in self._sessions:
+            await session.close()
+        await self.store.close()
+
+    async def _listen(self, app: web.Application, host: str, port: int) -> int:
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=self.settings.shutdown_grace_s,
+        )
+        await runner.setup()
+        self._runners.append(runner)
+        site = web.TCPSite(runner, host, port, backlog=1024)
+        await site.start()
+        chosen: int = runner.addresses[0][1]
+        return chosen
+
+    def _client(self, keepalive_s: float = 30.0) -> aiohttp.ClientSession:
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=keepalive_s),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
+        )
+        self._sessions.append(session)
+        return session
+
+    def _rest(self) -> PlivoRest | None:
+        settings = self.settings
+        if not settings.plivo_rest or settings.plivo_auth_id is None:
+            return None
+        return PlivoRest(
+            self._client(REST_KEEPALIVE_S),
+            settings.plivo_api_url,
+            settings.plivo_auth_id,
+            settings.plivo_auth_tokens[0].get_secret_value(),
+            timeout_s=4.0,
+        )
+
+
+def make_runtime(  # noqa: PLR0917 - the parts a runtime is made of
+    settings: Settings,
+    store: Store,
+    secret: bytes,
+    clock: Clock,
+    transport: RtTransport,
+    rest: PlivoRest | None,
+) -> Runtime:
+    """Put together what every part of the shell shares."""
+    return Runtime(
+        settings=settings,
+        store=store,
+        secret=secret,
+        clock=clock,
+        transport=transport,
+        rest=rest,
+        metrics=Metrics(settings.apps, [command.name for command in COMMANDS]),
+        library=Library(settings, secret),
+        apps={
+            name: App(name, app, RtApp.from_settings(name, app))
+            for name, app in settings.apps.items()
+        },
+    )
+
+
+__all__ = ["Bridge", "make_runtime"]

@@ -1,0 +1,175 @@
+"""The end of a call: stored at once, and told to the app exactly once by the final HANGUP request.
+
+The hangup webhook only commits `ended` and one outbox row; the outbox delivers it (docs/adr/0004).
+It is due at once, except when the caller ended a foreground recording whose callback is missing
+(that callback makes it due), or while the app is being asked (the end of that turn makes it due).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bridge import steps
+from bridge.state import CallState, Phase
+from bridge.store.protocol import Commit, OutboxRow
+from bridge.transaction import Transaction
+from mappings._kernel.actions import Reply
+from mappings._kernel.engine import Finished
+from mappings._kernel.events import HungUp
+from mappings._kernel.facts import dump_event, load_event
+from mappings._plivo import callbacks
+from mappings._plivo.hangup_causes import final_status
+from mappings._plivo.verbs import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.outbox import Outbox
+    from bridge.runtime import App, Runtime
+    from bridge.session import Session
+
+log = structlog.get_logger()
+
+#: Statuses of calls that are over; some accounts report them on the answer URL (plivo-facts 1.4).
+OVER = frozenset({"completed", "busy", "failed", "timeout", "no-answer", "cancel"})
+
+
+def is_hangup(form: Mapping[str, str]) -> bool:
+    """Tell whether a request, on whatever URL, reports the end of the call."""
+    event = form.get("Event", "").lower()
+    status = form.get("CallStatus", "").lower()
+    return event == "hangup" or (status in OVER and event in {"", "startapp"})
+
+
+class Hangups:
+    """What happens when a call is over."""
+
+    def __init__(self, runtime: Runtime, session: Session, outbox: Outbox) -> None:
+        self._runtime = runtime
+        self._session = session
+        self._outbox = outbox
+
+    async def end(self, app: App, form: Mapping[str, str]) -> None:
+        """Take note of a hangup webhook; a repetition does nothing."""
+        uuid = form["CallUUID"]
+        store = self._runtime.store
+        async with self._session.lock((app.hash, uuid)):
+            callid = await store.find_call(app.hash, uuid)
+            if callid is None:
+                if form.get("Direction", "").lower() != "outbound":
+                    # The caller gave up before the app ever heard of the call.
+                    log.info("call.never_asked", app=app.hash, uuid=uuid)
+                    return
+                state = await self._session.new_call(app, form)
+                state.call_status = final_status(
+                    form.get("CallStatus", ""),
+                    form.get("HangupCauseCode"),
+                    form.get("HangupCause"),
+                    form.get("HangupSource"),
+                )
+                await self._close(app, state, form)
+                return
+        await self.end_call(app, callid, form)
+
+    async def end_call(self, app: App, callid: int, form: Mapping[str, str]) -> None:
+        """End a known call: the hangup webhook came, or reconciliation found it gone."""
+        async with self._session.lock(callid):
+            state = await self._session.read(callid)
+            if state is None or state.phase is Phase.ENDED:
+                return
+            state.call_status = "HANGUP"
+            await self._close(app, state, form)
+
+    async def _close(self, app: App, state: CallState, form: Mapping[str, str]) -> None:
+        runtime = self._runtime
+        now = runtime.clock.now()
+        transaction = Transaction(runtime, app, state)
+        due = now
+        waiting = state.phase is Phase.WAITING and state.start is not None
+        if waiting and "recording" in state.inbox:
+            transaction.close(load_event(state.inbox["recording"]))
+        elif waiting and _records(state):
+            due = now + runtime.settings.recording_grace_s
+        elif state.start is not None:
+            transaction.close(HungUp())
+        elif self._session.in_turn(state.callid):
+            due = now + runtime.settings.app_timeout_s + 1
+        state.phase = Phase.ENDED
+        state.ended_at = now
+        state.cause = form.get("HangupCauseName") or form.get("HangupCause", "")
+        transaction.note(
+            ended=state.call_status, cause=state.cause, source=form.get("HangupSource", "")
+        )
+        transaction.put_out(final_row(state.callid, due))
+        await transaction.commit()
+        self._session.forget(state.callid)
+        self._outbox.wake()
+        log.info(
+            "call.ended",
+            call=state.callid,
+            app=app.hash,
+            status=state.call_status,
+            cause=state.cause,
+            by=form.get("HangupSource", ""),
+            seconds=round(now - state.started_at, 3),
+        )
+
+    async def recorded(
+        self, app: App, callid: int, step: int, name: str, form: Mapping[str, str]
+    ) -> None:
+        """Take note of a Record callback: the file is ready, whatever became of the call."""
+        event = callbacks.recording(form)
+        if event is None:
+            return
+        async with self._session.lock(callid):
+            state = await self._session.read(callid)
+            if state is None or state.app != app.hash:
+                return
+            transaction = Transaction(self._runtime, app, state)
+            transaction.note(recorded=name)
+            transaction.keep(transaction.recording(name, event.url, event.recording_id, ready=True))
+            open_here = state.start is not None and step == state.step and _records(state)
+            if open_here and state.phase is Phase.ENDED:
+                transaction.close(event)
+                row = await self._runtime.store.outbox_row(final_key(callid))
+                if row is not None and not row.body:
+                    transaction.put_out(final_row(callid, self._runtime.clock.now()))
+            elif open_here and state.phase is Phase.WAITING:
+                state.inbox["recording"] = dump_event(event)
+            await transaction.commit()
+        self._outbox.wake()
+
+    async def turn_ended(self, callid: int) -> None:
+        """Make the final request due when a turn ends after its call did."""
+        row = await self._runtime.store.outbox_row(final_key(callid))
+        if row is not None and not row.body:
+            change = Commit(outbox=[final_row(callid, self._runtime.clock.now())])
+            await self._runtime.store.commit(change)
+            self._outbox.wake()
+
+
+def final_key(callid: int) -> str:
+    """Give the outbox key of a call's final request: there can be only one."""
+    return f"final:{callid}"
+
+
+def final_row(callid: int, due: float) -> OutboxRow:
+    """Make the outbox row of a call's final request."""
+    return OutboxRow(final_key(callid), "final", callid, due)
+
+
+def _records(state: CallState) -> bool:
+    """Tell whether the open command waits for a foreground recording."""
+    if state.start is None:
+        return False
+    pending = steps.feed(state)
+    if isinstance(pending, Finished) or not isinstance(pending.action, Reply):
+        return False
+    return any(
+        isinstance(verb, Record) and not verb.record_session for verb in pending.action.verbs
+    )
+
+
+__all__ = ["Hangups", "final_key", "final_row", "is_hangup"]

@@ -1,0 +1,61 @@
+"""The admin listener: alive, ready, metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from pydantic_core import to_json
+
+from bridge.store.protocol import StoreError
+
+if TYPE_CHECKING:
+    from bridge.runtime import Runtime
+
+
+class Health:
+    """Handlers of `/healthz`, `/readyz` and `/metrics`."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        #: Set when the process was told to stop.
+        self.draining = False
+
+    def routes(self) -> list[web.RouteDef]:
+        """List the routes."""
+        return [
+            web.get("/healthz", self._healthz),
+            web.get("/readyz", self._readyz),
+            web.get("/metrics", self._metrics),
+        ]
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        """Say that the process answers: shallow on purpose, so that a sick store restarts nothing."""
+        return web.json_response({"status": "ok"})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        """Say whether calls should be sent here, with a reason for each check."""
+        checks = {"store": "ok", "process": "draining" if self.draining else "ok"}
+        try:
+            await self._runtime.store.ping()
+        except StoreError as error:
+            checks["store"] = str(error)
+        ready = all(check == "ok" for check in checks.values())
+        body = to_json({"status": "ready" if ready else "not ready", "checks": checks})
+        return web.Response(
+            body=body, status=200 if ready else 503, content_type="application/json"
+        )
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        metrics = self._runtime.metrics
+        try:
+            metrics.set_calls_live(await self._runtime.store.count_live())
+            metrics.set_outbox_pending(await self._runtime.store.outbox_size())
+        except StoreError:
+            metrics.error("", "STORE_UNAVAILABLE")
+        response = web.Response(body=metrics.render())
+        response.headers["Content-Type"] = metrics.content_type
+        return response
+
+
+__all__ = ["Health"]

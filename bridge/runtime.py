@@ -1,0 +1,43 @@
+"""What every part of the shell shares: settings, store, clock, clients. Built once at start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bridge.clock import Clock
+    from bridge.media import Library
+    from bridge.metrics import Metrics
+    from bridge.plivo.rest import PlivoRest
+    from bridge.rt_client import RtApp, RtTransport
+    from bridge.settings import Settings
+    from bridge.settings_model import AppSettings
+    from bridge.store.protocol import Store
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One RT app: its settings and how it is reached."""
+
+    hash: str
+    settings: AppSettings
+    rt: RtApp
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Everything outside of one call. `rest` is None when Plivo's REST API is switched off."""
+
+    settings: Settings
+    store: Store
+    secret: bytes
+    clock: Clock
+    transport: RtTransport
+    rest: PlivoRest | None
+    metrics: Metrics
+    library: Library
+    apps: dict[str, App]
+
+
+__all__ = ["App", "Runtime"]

@@ -1,0 +1,382 @@
+"""One webhook, start to end: lock the call, take the step, ask the app, hand out a document.
+
+The order of commits is the contract (docs/adr/0002): event, result and the intent to ask are stored
+before the app is asked; its reply, the first action and the document before Plivo gets them. So a
+killed process resumes where it was, and the same (call, step) always gets the same document.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
+from weakref import WeakValueDictionary
+
+import structlog
+
+from bridge import steps
+from bridge.addresses import NOWHERE, continuation_url
+from bridge.metrics import RESULTS
+from bridge.rt_client import AppFailure, AppReplyInvalid
+from bridge.state import CallState, Phase, load
+from bridge.transaction import Transaction, farewell
+from mappings._kernel.actions import REPEATABLE, FindRecording, Reply
+from mappings._kernel.engine import Finished
+from mappings._kernel.events import ConferenceLeft, DocumentEnded, RestUnknown
+from mappings._plivo import callbacks
+from mappings._plivo.numbers import to_e164
+from mappings._plivo.render import render
+from mappings._plivo.verbs import Hangup, Redirect, Wait
+from mappings._rt.reader import ReplyError, RtResponse, read_response
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from bridge.rest_actions import RestActions
+    from bridge.runtime import App, Runtime
+    from mappings._kernel.actions import RestAction
+    from mappings._kernel.events import Event
+    from mappings._plivo.verbs import NextKind
+
+log = structlog.get_logger()
+
+#: Kept free at the end of a webhook's budget for commits and rendering, in s.
+RESERVE_S: Final = 0.5
+
+
+class UnknownCall(Exception):  # noqa: N818 - named for what it is
+    """No call of this app has that callid and CallUUID; the store may have been replaced."""
+
+
+class AppInterrupted(AppFailure):
+    """A restart fell between question and answer, and the app's settings forbid to ask again."""
+
+    code = "APP_INTERRUPTED"
+    delivered = None
+
+
+class Turn:
+    """A turn in progress in this process; others that arrive for it wait for its end."""
+
+    def __init__(self) -> None:
+        self._ended: asyncio.Future[None] | None = None
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until it ended, but no longer than that."""
+        if self._ended is None:
+            self._ended = asyncio.get_running_loop().create_future()
+        await asyncio.wait((self._ended,), timeout=max(0.0, seconds))
+
+    def end(self) -> None:
+        """Let those who wait go on."""
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
+
+
+class Session:
+    """The live calls of this process."""
+
+    def __init__(self, runtime: Runtime, actions: RestActions) -> None:
+        self.runtime = runtime
+        self._actions = actions
+        self._locks: WeakValueDictionary[object, asyncio.Lock] = WeakValueDictionary()
+        self._turns: dict[int, Turn] = {}
+        #: Told when a turn of this process is over, whatever became of it.
+        self.on_turn_end: Callable[[int], Awaitable[None]] | None = None
+        #: Calls that were told to come back before their turn had begun to act.
+        self._deferred: set[int] = set()
+        #: Calls that ended while a turn of theirs was in progress.
+        self._overtaken_calls: set[int] = set()
+
+    def lock(self, key: object) -> asyncio.Lock:
+        """Give the lock of a call (its callid) or of one that is being created."""
+        lock = self._locks.get(key)
+        if lock is None:
+            lock = self._locks[key] = asyncio.Lock()
+        return lock
+
+    def in_turn(self, callid: int) -> bool:
+        """Tell whether this process is in the middle of a turn of that call."""
+        return callid in self._turns
+
+    async def answer(self, app: App, form: Mapping[str, str]) -> bytes:
+        """Answer the first request of a call, or a repetition of it, with its first document."""
+        return await self._arrive(app, await self._callid(app, form), 0, "next", form)
+
+    async def fallback(self, app: App, form: Mapping[str, str]) -> bytes:
+        """Answer the fallback URL: the newest document of the call, or its first."""
+        callid = await self._callid(app, form)
+        state = await self.read(callid)
+        if state is not None and state.phase is Phase.WAITING:
+            document = await self.runtime.store.document(callid, state.step)
+            if document is not None:
+                return document
+        return await self._arrive(app, callid, state.step if state else 0, "next", form)
+
+    async def resume(
+        self, app: App, callid: int, step: int, kind: NextKind, form: Mapping[str, str]
+    ) -> bytes:
+        """Answer the continuation of a document. Raises UnknownCall."""
+        return await self._arrive(app, callid, step, kind, form)
+
+    def forget(self, callid: int) -> None:
+        """Drop what this process remembers of a call that ended."""
+        self._deferred.discard(callid)
+        if callid in self._turns:
+            self._overtaken_calls.add(callid)
+
+    async def read(self, callid: int) -> CallState | None:
+        """Read the stored state of a call."""
+        stored = await self.runtime.store.load_call(callid)
+        return None if stored is None else load(stored.blob, stored.version)
+
+    async def _callid(self, app: App, form: Mapping[str, str]) -> int:
+        uuid = form["CallUUID"]
+        callid = await self.runtime.store.find_call(app.hash, uuid)
+        if callid is not None:
+            return callid
+        async with self.lock((app.hash, uuid)):
+            callid = await self.runtime.store.find_call(app.hash, uuid)
+            if callid is None:
+                transaction = Transaction(self.runtime, app, await self.new_call(app, form))
+                transaction.note(call=form.get("Direction", ""))
+                await transaction.commit()
+                callid = transaction.state.callid
+                self._deferred.add(callid)
+        return callid
+
+    async def new_call(self, app: App, form: Mapping[str, str]) -> CallState:
+        """Make the state of a call from its first request; it is not stored yet."""
+        outbound = form.get("Direction", "").lower() == "outbound"
+        caller, called = to_e164(form.get("From", "")), to_e164(form.get("To", ""))
+        early = app.settings.send_incoming_call and form.get("CallStatus") == "ringing"
+        name = form.get("CallerName", "")[:100]
+        return CallState(
+            callid=await self.runtime.store.allocate_callid(),
+            app=app.hash,
+            uuid=form["CallUUID"],
+            started_at=self.runtime.clock.now(),
+            number=called,
+            cli_number=caller,
+            cli_name="" if to_e164(name) else name,
+            caller_id=caller if outbound else called,
+            request_hash=(form.get("RequestUUID") or form["CallUUID"]) if outbound else None,
+            answered=form.get("CallStatus") == "in-progress",
+            call_status="INCOMING_CALL" if early and not outbound else "UP",
+        )
+
+    async def _arrive(
+        self, app: App, callid: int, step: int, kind: NextKind, form: Mapping[str, str]
+    ) -> bytes:
+        begun = asyncio.get_running_loop().time()
+        async with self.lock(callid):
+            state = await self.read(callid)
+            if state is None or not _same_call(state, app, form):
+                raise UnknownCall(f"call {callid} of app {app.hash} is not in the store")
+            if state.phase is Phase.ENDED or step != state.step:
+                return await self._old_document(state, step)
+            turn = self._turns.get(callid)
+            if turn is None:
+                interrupted = state.phase is not Phase.WAITING and callid not in self._deferred
+                if state.phase is Phase.WAITING:
+                    document = await self._take(app, state, kind, form)
+                    if document is not None:
+                        return document
+                self._turns[callid] = mine = Turn()
+        if turn is not None:
+            budget = self.runtime.settings.webhook_budget_s
+            await turn.wait(begun + budget - asyncio.get_running_loop().time())
+            return await self._old_document(await self.read(callid) or state, step)
+        try:
+            return await self._advance(app, state, begun, interrupted=interrupted)
+        finally:
+            del self._turns[callid]
+            mine.end()
+            if self._overtaken_calls and callid in self._overtaken_calls:
+                self._overtaken_calls.discard(callid)
+                if self.on_turn_end is not None:
+                    await self.on_turn_end(callid)
+
+    async def _take(
+        self, app: App, state: CallState, kind: NextKind, form: Mapping[str, str]
+    ) -> bytes | None:
+        """Consume the continuation of the newest document; give the next one if it needs no app."""
+        elapsed_ms = max(0, round((self.runtime.clock.now() - state.handed_at) * 1000))
+        if form.get("CallStatus") == "in-progress":
+            state.answered = True
+        event = callbacks.continuation(kind, form, elapsed_ms)
+        reason = state.inbox.get("reason", "")
+        if isinstance(event, ConferenceLeft | DocumentEnded) and reason:
+            event = ConferenceLeft(reason, elapsed_ms=elapsed_ms)
+        transaction = Transaction(self.runtime, app, state)
+        if state.start is None:
+            # A farewell was handed out and Plivo still came back: say it again.
+            transaction.hand_out(farewell(self.runtime, app))
+        else:
+            await transaction.take(event)
+        await transaction.commit()
+        if transaction.document is None:
+            self._deferred.add(state.callid)
+        return transaction.document
+
+    async def _advance(
+        self, app: App, state: CallState, begun: float, *, interrupted: bool
+    ) -> bytes:
+        """Ask the app and act for it until a document is due; the caller owns the turn."""
+        loop = asyncio.get_running_loop()
+        settings = self.runtime.settings
+        last_begin = begun + settings.webhook_budget_s - settings.app_timeout_s - RESERVE_S
+        callid = state.callid
+        while True:
+            if state.phase is Phase.WAITING or state.phase is Phase.ENDED:
+                return await self._old_document(state, state.step - 1)
+            if loop.time() > last_begin:
+                return self._later(state)
+            self._deferred.discard(callid)
+            outcome: RtResponse | AppFailure | Event
+            if state.phase is Phase.ASKING:
+                outcome = await self._ask(app, state, interrupted=interrupted)
+            else:
+                outcome = await self._act(app, state, interrupted=interrupted)
+            interrupted = False
+            async with self.lock(callid):
+                stored = await self.runtime.store.load_call(callid)
+                if stored is None or stored.version != state.version:
+                    state = await self._overtaken(app, state, outcome)
+                    continue
+                transaction = Transaction(self.runtime, app, state)
+                await self._apply(transaction, outcome)
+                await transaction.commit()
+                if transaction.document is not None:
+                    return transaction.document
+                self._deferred.add(callid)
+
+    async def _ask(
+        self, app: App, state: CallState, *, interrupted: bool
+    ) -> RtResponse | AppFailure:
+        """Post the RT.Request of this turn; one canonical log line each."""
+        if interrupted and app.settings.after_crash == "fail":
+            return AppInterrupted(
+                "a restart interrupted the question to the app (after_crash = fail)"
+            )
+        body = steps.request_body(state)
+        begun = perf_counter()
+        answer: RtResponse | AppFailure
+        try:
+            raw = await self.runtime.transport.ask(
+                app.rt, body, self.runtime.settings.app_timeout_s
+            )
+            answer = read_response(raw)
+        except AppFailure as failure:
+            answer = failure
+        except ReplyError as error:
+            answer = AppReplyInvalid.of(error)
+        seconds = perf_counter() - begun
+        outcome = answer.code if isinstance(answer, AppFailure) else answer.command
+        self.runtime.metrics.observe_app(app.hash, seconds)
+        if state.command:
+            self.runtime.metrics.turn(app.hash, state.command, result_class(state))
+        line = {
+            "call": state.callid,
+            "app": app.hash,
+            "step": state.step,
+            "command": state.command,
+            "result": result_class(state),
+            "reply": outcome,
+            "again": interrupted,
+            "ms": round(seconds * 1000, 1),
+        }
+        if isinstance(answer, AppFailure):
+            self.runtime.metrics.error(app.hash, answer.code)
+            log.error("rt.turn", **line, why=str(answer), excerpt=answer.excerpt)
+        else:
+            log.info("rt.turn", **line)
+        return answer
+
+    async def _act(self, app: App, state: CallState, *, interrupted: bool) -> Event:
+        """Perform the REST action the open command waits for."""
+        pending = steps.feed(state)
+        if isinstance(pending, Finished) or isinstance(pending.action, Reply | FindRecording):
+            return RestUnknown("the command no longer waits for Plivo's REST API")
+        action: RestAction = pending.action
+        if interrupted and not isinstance(action, REPEATABLE):
+            return RestUnknown("a restart interrupted the request to Plivo")
+        return await self._actions.perform(app, state, action)
+
+    async def _apply(
+        self, transaction: Transaction, outcome: RtResponse | AppFailure | Event
+    ) -> None:
+        state = transaction.state
+        if isinstance(outcome, AppFailure):
+            transaction.note(failure=outcome.code)
+            transaction.give_up(str(outcome))
+        elif isinstance(outcome, RtResponse):
+            transaction.note(
+                asked=[
+                    state.command,
+                    state.command_id,
+                    state.result,
+                    state.error,
+                    state.call_status,
+                ],
+                reply=[outcome.command, outcome.command_id, outcome.variables],
+            )
+            await transaction.start(outcome)
+        else:
+            await transaction.take(outcome)
+
+    async def _overtaken(
+        self, app: App, asked: CallState, outcome: RtResponse | AppFailure | Event
+    ) -> CallState:
+        """Read the call again, which ended while we were out: what came back has no effect on it.
+
+        The app did answer, so its new command is what the final request will name.
+        """
+        state = await self.read(asked.callid)
+        if state is None:
+            raise UnknownCall(f"call {asked.callid} of app {app.hash} is not in the store")
+        if isinstance(outcome, RtResponse) and state.phase is Phase.ENDED:
+            state.command, state.command_id = outcome.command, outcome.command_id
+            state.variables, state.result, state.error = outcome.variables, "", ""
+            transaction = Transaction(self.runtime, app, state)
+            transaction.note(reply=[outcome.command, outcome.command_id, outcome.variables])
+            await transaction.commit()
+        return state
+
+    async def _old_document(self, state: CallState, step: int) -> bytes:
+        """Answer a request for a step that was taken before, or one that cannot be taken."""
+        document = await self.runtime.store.document(state.callid, step + 1)
+        if document is not None:
+            return document
+        if state.phase is Phase.ENDED:
+            return HANGUP
+        if step > state.step:
+            log.error(
+                "call.step_unknown", call=state.callid, app=state.app, step=step, at=state.step
+            )
+        return self._later(state)
+
+    def _later(self, state: CallState) -> bytes:
+        """Tell Plivo to come back to the newest step in a second."""
+        url = continuation_url(
+            self.runtime.settings.public_url, state.app, state.callid, state.step, "next"
+        )
+        return render((Wait(1), Redirect(url)), NOWHERE)
+
+
+def _same_call(state: CallState, app: App, form: Mapping[str, str]) -> bool:
+    return state.app == app.hash and state.uuid == (form.get("CallUUID") or state.uuid)
+
+
+def result_class(state: CallState) -> str:
+    """Say what kind of result a turn reports, without the digits or names in it."""
+    if state.error:
+        return "break" if state.error.startswith("BREAK") else "error"
+    if isinstance(state.result, str) and state.result in RESULTS:
+        return state.result
+    return "ok" if state.command else ""
+
+
+HANGUP: Final = render((Hangup(),), NOWHERE)
+
+__all__ = ["Session", "UnknownCall", "result_class"]

@@ -1,0 +1,141 @@
+"""One step of a command, without I/O: from the stored state to what the engine says comes next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from bridge.addresses import unguessable
+from mappings._kernel.context import CallContext, restore, snapshot
+from mappings._kernel.engine import Finished, Outcome, run
+from mappings._kernel.errors import Diverged, MappingBug
+from mappings._kernel.facts import CommandStarted, EventReceived, dump_start, load, load_start
+from mappings._plivo.voices import resolve_voice
+from mappings._rt.media import LibraryMedia, TtsMedia
+from mappings._rt.request import RtRequest, rt_date, write_request
+from mappings.registry import newest, pinned
+
+if TYPE_CHECKING:
+    from bridge.runtime import App, Runtime
+    from bridge.state import CallState
+    from mappings._kernel.command import Command
+    from mappings._kernel.events import Event
+    from mappings._rt.params import Params
+    from mappings._rt.reader import RtResponse
+
+log = structlog.get_logger()
+
+BUG: Final = "BRIDGE_ERROR: a fault in the bridge ended the command; the call goes on"
+DIVERGED: Final = (
+    "REPLAY_DIVERGED: the command could not be resumed by this version of the bridge; "
+    "the call goes on"
+)
+
+
+def start(runtime: Runtime, app: App, state: CallState, response: RtResponse) -> Outcome:
+    """Start the command the app answered with; the state gets its CommandStarted.
+
+    Raises CommandRefused when there is no such command or its params are wrong.
+    """
+    state.command = response.command
+    state.command_id = response.command_id
+    state.result = ""
+    state.error = ""
+    command = newest(response.command)
+    params = command.read_params(response.params)
+    context = _context(runtime, app, state, command, params)
+    known = _known(command, response)
+    started = CommandStarted(
+        command.name, command.version, response.command_id, known, snapshot(context)
+    )
+    state.start = dump_start(started)
+    state.log = []
+    return feed(state)
+
+
+def feed(state: CallState, event: Event | None = None) -> Outcome:
+    """Rebuild the open command from its log, feed it one more event, and say what comes next.
+
+    A mapping bug or a divergence finishes the command with an error: the caller never pays for it.
+    """
+    if state.start is None:
+        raise AssertionError(f"call {state.callid} has no open command")
+    started = load_start(state.start)
+    facts = [load(stored) for stored in state.log]
+    if event is not None:
+        facts.append(EventReceived(event))
+    try:
+        command = pinned(started.name, started.version)
+        flow = command.flow(command.read_params(started.params), restore(started.inputs))
+        return run(flow, facts)
+    except Diverged as fault:
+        log.error("command.diverged", command=started.name, version=started.version, why=str(fault))
+        return Finished("", DIVERGED, (), ())
+    except MappingBug as fault:
+        log.error("command.bug", command=started.name, why=str(fault), exc_info=fault)
+        return Finished("", BUG, (), ())
+
+
+def request_body(state: CallState, *, status: str = "") -> bytes:
+    """Write the RT.Request this state asks with: the same state gives the same bytes."""
+    return write_request(
+        RtRequest(
+            app=state.app,
+            callid=state.callid,
+            request_hash=state.request_hash,
+            cli_name=state.cli_name,
+            cli_number=state.cli_number,
+            date_started=rt_date(state.started_at),
+            number=state.number,
+            command=state.command,
+            command_id=state.command_id,
+            command_result=state.result,
+            command_error=state.error,
+            call_status=status or state.call_status,
+            cdr_field=state.cdr_field,
+            variables=state.variables,
+        )
+    )
+
+
+def _known(command: Command[Params], response: RtResponse) -> dict[str, object]:
+    """Keep only the params the command knows: the rest is ignored and not worth storing."""
+    names: set[str] = set()
+    for name, info in command.params.model_fields.items():
+        names.add(name)
+        names.update(getattr(info.validation_alias, "choices", ()))
+    return {name: value for name, value in response.params.items() if name in names}
+
+
+def _context(
+    runtime: Runtime, app: App, state: CallState, command: Command[Params], params: Params
+) -> CallContext:
+    voices: dict[str, tuple[str, str]] = {}
+    library: dict[str, str | None] = {}
+    for media in command.media_of(params):
+        if isinstance(media, TtsMedia) and media.voice not in voices:
+            match = resolve_voice(
+                media.voice, runtime.settings.voices, runtime.settings.default_voice
+            )
+            voices[media.voice] = (match.voice.voice, match.voice.language)
+            if not match.exact:
+                log.warning("voice.replaced", call=state.callid, app=app.hash, why=match.reason)
+        elif isinstance(media, LibraryMedia):
+            library[media.id] = runtime.library.url_of(media.id)
+    return CallContext(
+        callid=state.callid,
+        name="m" + unguessable(runtime.secret, "command", str(state.callid), str(state.version)),
+        scope="" if app.settings.share_rooms else app.hash,
+        caller_id=app.settings.blocked_caller_id or state.caller_id,
+        answered=state.answered,
+        rest=runtime.settings.plivo_rest,
+        partial_read=app.settings.partial_read,
+        dial_music_url=app.settings.dial_music_url,
+        call_recording=state.call_recording,
+        voices=voices,
+        library=library,
+    )
+
+
+__all__ = ["BUG", "DIVERGED", "feed", "request_body", "start"]

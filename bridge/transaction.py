@@ -1,0 +1,277 @@
+"""The changes of one step of one call, gathered in memory and then committed as one.
+
+Nothing in here reaches Plivo or the app: a transaction only decides and stores.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, assert_never
+
+import structlog
+from pydantic_core import to_json
+
+from bridge import steps
+from bridge.addresses import DocumentAddresses
+from bridge.assets import asset
+from bridge.state import Phase, dump
+from bridge.store.protocol import CallWrite, Commit, HistoryRow, OutboxRow, RecordingRow
+from mappings._kernel.actions import (
+    FindRecording,
+    KeepRecording,
+    Note,
+    RememberCallRecording,
+    Reply,
+)
+from mappings._kernel.engine import Finished, Outcome
+from mappings._kernel.errors import CommandRefused
+from mappings._kernel.events import RecordingFound, RecordingMissing
+from mappings._kernel.facts import EventReceived
+from mappings._kernel.facts import dump as dump_fact
+from mappings._plivo.render import render
+from mappings._plivo.verbs import UNANSWERING, Hangup, Redirect, Speak
+from mappings._plivo.voices import resolve_voice
+from mappings._rt.media import clean_text, split_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bridge.runtime import App, Runtime
+    from bridge.state import CallState
+    from mappings._kernel.actions import Effect
+    from mappings._kernel.events import Event
+    from mappings._plivo.verbs import Verb
+    from mappings._rt.reader import RtResponse
+
+log = structlog.get_logger()
+
+#: "after 5 in a row the call ends" (DESIGN, failure policy).
+MAX_ERRORS: Final = 5
+#: "more than 10 in a row without one ends the call" (DESIGN, one webhook).
+MAX_WITHOUT_DOCUMENT: Final = 10
+#: Plivo refuses documents over 100 KB (plivo-facts 1.7).
+MAX_DOCUMENT_BYTES: Final = 100_000
+
+
+class Transaction:
+    """One step. Use the methods in the order things happened, then `commit` once."""
+
+    def __init__(self, runtime: Runtime, app: App, state: CallState) -> None:
+        self.runtime = runtime
+        self.app = app
+        self.state = state
+        self.change = Commit()
+        self.document: bytes | None = None
+        self._record: dict[str, Any] = {}
+
+    def note(self, **fields: Any) -> None:
+        """Add fields to the history row of this step."""
+        self._record.update(fields)
+
+    def put_out(self, row: OutboxRow) -> None:
+        """Add something to be delivered after the commit."""
+        self.change.outbox.append(row)
+
+    def keep(self, row: RecordingRow) -> None:
+        """Bind a recording's name."""
+        self.change.recordings.append(row)
+
+    async def start(self, response: RtResponse) -> None:
+        """Take the app's reply and start its command, as far as it goes without I/O."""
+        state = self.state
+        state.variables = response.variables
+        state.call_status = "UP"
+        state.without_document += 1
+        if state.without_document > MAX_WITHOUT_DOCUMENT:
+            self.give_up(f"{MAX_WITHOUT_DOCUMENT} commands in a row needed no document")
+            return
+        try:
+            outcome = steps.start(self.runtime, self.app, state, response)
+        except CommandRefused as refused:
+            state.start = None
+            state.log = []
+            self._finish("", str(refused))
+            return
+        self.note(start=state.start)
+        await self._settle(outcome)
+
+    async def take(self, event: Event) -> None:
+        """Feed an event to the open command and settle what comes of it."""
+        outcome = steps.feed(self.state, event)
+        self._append(EventReceived(event))
+        await self._settle(outcome)
+
+    def close(self, event: Event) -> None:
+        """Feed an event after which the command can only be over (the call has ended)."""
+        outcome = steps.feed(self.state, event)
+        self._append(EventReceived(event))
+        if isinstance(outcome, Finished):
+            self._effects(outcome.effects)
+            self._facts(outcome)
+            self.state.result = outcome.result
+            self.state.error = outcome.error
+        self.state.start = None
+        self.state.log = []
+
+    async def _settle(self, outcome: Outcome) -> None:
+        while True:
+            self._effects(outcome.effects)
+            self._facts(outcome)
+            if isinstance(outcome, Finished):
+                self.state.start = None
+                self.state.log = []
+                self._finish(outcome.result, outcome.error)
+                return
+            action = outcome.action
+            if isinstance(action, Reply):
+                try:
+                    self.hand_out(action.verbs)
+                except CommandRefused as refused:
+                    self.state.start = None
+                    self.state.log = []
+                    self._finish("", str(refused))
+                return
+            if not isinstance(action, FindRecording):
+                self.state.phase = Phase.ACTING
+                return
+            event = await self._find(action)
+            outcome = steps.feed(self.state, event)
+            self._append(EventReceived(event))
+
+    async def _find(self, action: FindRecording) -> Event:
+        found = await self.runtime.store.recording(
+            self.app.hash, action.name, self.runtime.clock.now()
+        )
+        return RecordingMissing() if found is None else RecordingFound(silent=not found.url)
+
+    def _append(self, fact: EventReceived) -> None:
+        stored = dump_fact(fact)
+        self.state.log.append(stored)
+        self._record.setdefault("facts", []).append(stored)
+
+    def _facts(self, outcome: Outcome) -> None:
+        stored = [dump_fact(fact) for fact in outcome.new]
+        self.state.log.extend(stored)
+        if stored:
+            self._record.setdefault("facts", []).extend(stored)
+
+    def _finish(self, result: str | int, error: str) -> None:
+        """End the open command: the app is to be told, unless it keeps failing."""
+        state = self.state
+        state.result = result
+        state.error = error
+        state.phase = Phase.ASKING
+        if not error:
+            state.errors_in_row = 0
+            return
+        self.runtime.metrics.error(self.app.hash, error.partition(":")[0])
+        state.errors_in_row += 1
+        if state.errors_in_row >= MAX_ERRORS:
+            self.give_up(f"{MAX_ERRORS} commands in a row failed, the last with {error}")
+
+    def _effects(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Note():
+                    log.warning(
+                        "command.note",
+                        call=self.state.callid,
+                        app=self.app.hash,
+                        command=self.state.command,
+                        code=effect.code,
+                        why=effect.text,
+                    )
+                case KeepRecording():
+                    self.keep(self.recording(effect.name, effect.url, effect.recording_id))
+                case RememberCallRecording():
+                    self.state.call_recording = effect.recording_id
+                case _:
+                    assert_never(effect)
+
+    def recording(
+        self, name: str, url: str, recording_id: str, *, ready: bool = False
+    ) -> RecordingRow:
+        """Make the row that binds a recording's name for as long as settings say."""
+        expires = self.runtime.clock.now() + self.runtime.settings.recording_ttl_s
+        return RecordingRow(name, self.app.hash, url, recording_id, ready, expires)
+
+    def hand_out(self, verbs: Sequence[Verb]) -> None:
+        """Make the next document of the call and wait for its continuation.
+
+        Raises CommandRefused when it would be larger than Plivo takes.
+        """
+        state = self.state
+        now = self.runtime.clock.now()
+        addresses = DocumentAddresses(
+            public_url=self.runtime.settings.public_url,
+            app=self.app.hash,
+            callid=state.callid,
+            step=state.step + 1,
+            name=state.start[5]["name"] if state.start else "none",
+            secret=self.runtime.secret,
+            expires_at=now + self.runtime.settings.media_ttl_s,
+            asset=asset,
+        )
+        document = render(verbs, addresses)
+        if len(document) > MAX_DOCUMENT_BYTES:
+            raise CommandRefused(
+                "INVALID_PARAMS",
+                f"{state.command}: its texts make a document of {len(document)} bytes, Plivo takes "
+                f"{MAX_DOCUMENT_BYTES}: say it in several commands",
+            )
+        self.change.media.extend(addresses.hosted)
+        self.document = document
+        state.step += 1
+        state.phase = Phase.WAITING
+        state.handed_at = now
+        state.without_document = 0
+        state.inbox = {}
+        if any(not isinstance(verb, UNANSWERING) for verb in verbs):
+            state.answered = True
+
+    def give_up(self, why: str) -> None:
+        """End the call's dialogue with the app as the app's `on_failure` says."""
+        log.error("call.given_up", call=self.state.callid, app=self.app.hash, why=why)
+        self.note(given_up=why)
+        self.state.start = None
+        self.state.log = []
+        self.hand_out(farewell(self.runtime, self.app))
+
+    async def commit(self) -> None:
+        """Store everything; afterwards it survives a kill. Raises Conflict when another wrote."""
+        state = self.state
+        now = self.runtime.clock.now()
+        version = state.version + 1
+        self.change.call = CallWrite(
+            state.callid,
+            state.app,
+            state.uuid,
+            state.version,
+            dump(state),
+            now,
+            state.ended_at,
+        )
+        step = state.step if self.document is not None else None
+        self.change.history.append(
+            HistoryRow(state.callid, version, now, to_json(self._record), step, self.document)
+        )
+        await self.runtime.store.commit(self.change)
+        state.version = version
+
+
+def farewell(runtime: Runtime, app: App) -> tuple[Verb, ...]:
+    """Give the verbs of the app's `on_failure` policy."""
+    settings = app.settings
+    if settings.on_failure == "fallback_url" and settings.fallback_url:
+        return (Redirect(settings.fallback_url),)
+    if settings.on_failure == "say":
+        default = runtime.settings.default_voice
+        voice = resolve_voice(
+            settings.failure_voice or default, runtime.settings.voices, default
+        ).voice
+        text = clean_text(settings.failure_message)
+        parts = [Speak(part, voice.voice, voice.language) for part in split_text(text)]
+        return (*parts, Hangup())
+    return (Hangup(),)
+
+
+__all__ = ["MAX_DOCUMENT_BYTES", "MAX_ERRORS", "MAX_WITHOUT_DOCUMENT", "Transaction", "farewell"]

@@ -1,0 +1,253 @@
+"""The routes Plivo calls: verify, read the form, hand over, answer with a document.
+
+Nothing a client sends is answered with a 5xx or a traceback: what is not signed gets 403 and leaves
+no trace in the state, what is not a Plivo request gets a 4xx with a sentence, and a fault of ours
+still answers with a document (plivo-facts 1.7: an error status or an empty body ends the call).
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
+from urllib.parse import parse_qsl
+
+import structlog
+from aiohttp import web
+
+from bridge.addresses import NOWHERE
+from bridge.hangups import is_hangup
+from bridge.plivo.signature import verify
+from bridge.session import UnknownCall
+from bridge.transaction import farewell
+from mappings._plivo.render import render
+from mappings._plivo.verbs import NextKind, NoticeKind, Redirect, Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bridge.hangups import Hangups
+    from bridge.rooms import Rooms
+    from bridge.runtime import App, Runtime
+    from bridge.session import Session
+
+log = structlog.get_logger()
+
+XML: Final = "application/xml"
+SIGNATURES: Final = ("X-Plivo-Signature-V3", "X-Plivo-Signature-Ma-V3")
+NONCE: Final = "X-Plivo-Signature-V3-Nonce"
+MOST_FIELDS: Final = 500
+#: A CallUUID is 36 characters; anything much longer is no call of Plivo's.
+LONGEST_UUID: Final = 128
+NEXT_KINDS: Final = frozenset(get_args(NextKind))
+NOTICE_KINDS: Final = frozenset(get_args(NoticeKind))
+#: How often a webhook that keeps failing is told to come back before the call is given up.
+MOST_FAULTS: Final = 5
+
+Form = dict[str, str]
+
+
+class Webhooks:
+    """Handlers of the Plivo routes."""
+
+    def __init__(self, runtime: Runtime, session: Session, hangups: Hangups, rooms: Rooms) -> None:
+        self._runtime = runtime
+        self._session = session
+        self._hangups = hangups
+        self._rooms = rooms
+        self._faults: dict[str, int] = {}
+        settings = runtime.settings
+        self._tokens = [token.get_secret_value() for token in settings.plivo_auth_tokens]
+        self._public_url = settings.public_url
+        origin, _, prefix = settings.public_url.partition("://")[2].partition("/")
+        self._origin = f"{settings.public_url.partition('://')[0]}://{origin}"
+        self.prefix = f"/{prefix}" if prefix else ""
+
+    def routes(self) -> list[web.RouteDef]:
+        """List the routes, below the path of the public URL and, for proxies that strip it, without."""
+        handlers: list[tuple[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]] = [
+            ("/plivo/{app}/answer", self._route("answer", self._answer)),
+            ("/plivo/{app}/fallback", self._route("fallback", self._fallback)),
+            ("/plivo/{app}/hangup", self._route("hangup", self._hangup)),
+            ("/plivo/{app}/ring", self._route("ring", self._ring)),
+            (
+                r"/plivo/{app}/{callid:\d{1,18}}/{step:\d{1,9}}/{kind}",
+                self._route("step", self._step),
+            ),
+            (
+                r"/plivo/{app}/{callid:\d{1,18}}/{step:\d{1,9}}/notice/{kind}/{name}",
+                self._route("notify", self._notice),
+            ),
+        ]
+        prefixes = {"", self.prefix}
+        return [
+            web.route(method, prefix + path, handler)
+            for prefix in prefixes
+            for path, handler in handlers
+            for method in ("GET", "POST")
+        ]
+
+    def _route(
+        self, route: str, handle: Callable[[web.Request, App, Form], Awaitable[web.Response]]
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handler(request: web.Request) -> web.StreamResponse:
+            begun = perf_counter()
+            app_hash = request.match_info["app"]
+            form: Form = {}
+            outcome = "document"
+            try:
+                form = await self._read(request)
+                response = await handle(request, self._app(app_hash), form)
+                self._faults.pop(request.path, None)
+            except web.HTTPException as refusal:
+                outcome = REFUSALS.get(refusal.status, "refused")
+                response = web.Response(status=refusal.status, text=refusal.text)
+            except Exception:
+                outcome = "fault"
+                log.exception("webhook.fault", route=route, app=app_hash)
+                response = self._rescue(request, app_hash)
+            self._runtime.metrics.webhook(app_hash, route, outcome)
+            log.info(
+                "webhook",
+                route=route,
+                app=app_hash,
+                call=request.match_info.get("callid", ""),
+                step=request.match_info.get("step", ""),
+                kind=request.match_info.get("kind", ""),
+                uuid=form.get("CallUUID", "")[:LONGEST_UUID],
+                status=response.status,
+                outcome=outcome,
+                ms=round((perf_counter() - begun) * 1000, 1),
+            )
+            return response
+
+        return handler
+
+    def _app(self, app_hash: str) -> App:
+        app = self._runtime.apps.get(app_hash)
+        if app is None:
+            raise web.HTTPNotFound(text="No app with this hash is configured.\n")
+        return app
+
+    async def _read(self, request: web.Request) -> Form:
+        """Read and verify the parameters. Raises 403, 400 or 413."""
+        body = await request.read() if request.can_read_body else b""
+        pairs = _pairs(body)
+        path = request.raw_path
+        if self._runtime.settings.verify_signatures:
+            url = (
+                self._origin + path
+                if self.prefix and path.startswith(self.prefix + "/")
+                else self._public_url + path
+            )
+            headers = request.headers
+            given = [headers[name] for name in SIGNATURES if name in headers]
+            nonce = headers.get(NONCE, "")
+            if not verify(request.method, url, pairs, nonce, given, self._tokens):
+                log.warning("webhook.unsigned", url=url.partition("?")[0], signed=bool(given))
+                raise web.HTTPForbidden(
+                    text="The Plivo signature is missing or wrong for this URL: "
+                    "check BRIDGE_PUBLIC_URL and BRIDGE_PLIVO_AUTH_TOKEN.\n"
+                )
+        form = dict(pairs)
+        if "?" in path:
+            form = {**dict(_pairs(path.partition("?")[2].encode())), **form}
+        uuid = form.get("CallUUID", "")
+        if not uuid or len(uuid) > LONGEST_UUID or not uuid.isprintable():
+            raise web.HTTPBadRequest(text="The parameter CallUUID is missing or is no CallUUID.\n")
+        return form
+
+    def _rescue(self, request: web.Request, app_hash: str) -> web.Response:
+        """Answer although we failed: ask Plivo to come back, and in the end say good-bye."""
+        faults = self._faults[request.path] = self._faults.get(request.path, 0) + 1
+        app = self._runtime.apps.get(app_hash)
+        if app is None or faults > MOST_FAULTS:
+            self._faults.pop(request.path, None)
+            verbs = farewell(self._runtime, app) if app is not None else ()
+            return _xml(render(verbs, NOWHERE))
+        path = request.path.removeprefix(self.prefix) if self.prefix else request.path
+        return _xml(render((Wait(1), Redirect(self._public_url + path)), NOWHERE))
+
+    async def _answer(self, _: web.Request, app: App, form: Form) -> web.Response:
+        if is_hangup(form):
+            await self._hangups.end(app, form)
+            return web.Response()
+        return _xml(await self._session.answer(app, form))
+
+    async def _fallback(self, _: web.Request, app: App, form: Form) -> web.Response:
+        return _xml(await self._session.fallback(app, form))
+
+    async def _hangup(self, _: web.Request, app: App, form: Form) -> web.Response:
+        await self._hangups.end(app, form)
+        return web.Response()
+
+    async def _ring(self, _: web.Request, __: App, ___: Form) -> web.Response:
+        # Plivo ignores the answer; the first RT.Request comes when the call is answered.
+        return web.Response()
+
+    async def _step(self, request: web.Request, app: App, form: Form) -> web.Response:
+        kind = request.match_info["kind"]
+        if kind not in NEXT_KINDS:
+            raise web.HTTPNotFound(text="There is no such continuation.\n")
+        callid, step = int(request.match_info["callid"]), int(request.match_info["step"])
+        if is_hangup(form):
+            await self._hangups.end(app, form)
+        try:
+            return _xml(await self._session.resume(app, callid, step, cast("NextKind", kind), form))
+        except UnknownCall as unknown:
+            log.error("call.unknown", call=callid, app=app.hash, why=str(unknown))
+            return _xml(render(farewell(self._runtime, app), NOWHERE))
+
+    async def _notice(self, request: web.Request, app: App, form: Form) -> web.Response:
+        at: Any = request.match_info
+        callid, step, kind = int(at["callid"]), int(at["step"]), at["kind"]
+        if kind not in NOTICE_KINDS:
+            raise web.HTTPNotFound(text="There is no such notification.\n")
+        match cast("NoticeKind", kind):
+            case "recording":
+                await self._hangups.recorded(app, callid, step, at["name"], form)
+            case "dial":
+                _dialled(app, callid, form)
+            case "room" | "room_autoleave":
+                await self._rooms.noticed(
+                    callid, step, form, leave_when_alone=kind == "room_autoleave"
+                )
+        return web.Response()
+
+
+#: What a refusal is called in logs and metrics.
+REFUSALS: Final = {400: "malformed", 403: "forbidden", 404: "not_found", 413: "too_large"}
+#: "Unknown Caller ID": the account may not present the number (plivo-facts 8).
+CALLER_ID_REFUSED: Final = "3030"
+
+
+def _dialled(app: App, callid: int, form: Form) -> None:
+    if form.get("DialBLegHangupCauseCode", "") == CALLER_ID_REFUSED:
+        log.warning(
+            "dial.caller_id_refused",
+            call=callid,
+            app=app.hash,
+            code="CALLER_ID_REFUSED",
+            why="Plivo presents only rented or verified numbers: change dialout.cli or "
+            "blocked_caller_id",
+        )
+
+
+def _pairs(encoded: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            encoded.decode("utf-8", "replace"),
+            keep_blank_values=True,
+            errors="replace",
+            max_num_fields=MOST_FIELDS,
+        )
+    except ValueError:
+        raise web.HTTPBadRequest(
+            text=f"A form with at most {MOST_FIELDS} fields is expected.\n"
+        ) from None
+
+
+def _xml(document: bytes) -> web.Response:
+    return web.Response(body=document, content_type=XML)
+
+
+__all__ = ["Webhooks"]
