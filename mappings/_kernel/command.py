@@ -73,7 +73,8 @@ def _sentence(name: str, error: ValidationError) -> str:
     faults = []
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
         where = ".".join(str(part) for part in fault["loc"])
-        faults.append(f"{name}.{where}: {fault['msg']}" if where else f"{name}: {fault['msg']}")
+        words = fault["msg"].removeprefix("Value error, ")
+        faults.append(f"{name}.{where}: {words}" if where else f"{name}: {words}")
     return "; ".join(faults)
 
 
