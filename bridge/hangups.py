@@ -63,12 +63,7 @@ class Hangups:
                     log.info("call.never_asked", app=app.hash, uuid=uuid)
                     return
                 state = await self._session.new_call(app, form)
-                state.call_status = final_status(
-                    form.get("CallStatus", ""),
-                    form.get("HangupCauseCode"),
-                    form.get("HangupCause"),
-                    form.get("HangupSource"),
-                )
+                state.call_status = _status_of_unknown(form)
                 await self._close(app, state, form)
                 return
         await self.end_call(app, callid, form)
@@ -129,14 +124,19 @@ class Hangups:
                 return
             transaction = Transaction(self._runtime, app, state)
             transaction.note(recorded=name)
-            transaction.keep(transaction.recording(name, event.url, event.recording_id, ready=True))
+            row = transaction.recording(name, event.url, event.recording_id, ready=True)
             open_here = state.start is not None and step == state.step and _records(state)
-            if open_here and state.phase is Phase.ENDED:
+            if not open_here:
+                # The command went on: only the file matters, and a turn may be in progress.
+                await self._runtime.store.commit(Commit(recordings=[row]))
+                return
+            transaction.keep(row)
+            if state.phase is Phase.ENDED:
                 transaction.close(event)
-                row = await self._runtime.store.outbox_row(final_key(callid))
-                if row is not None and not row.body:
+                final = await self._runtime.store.outbox_row(final_key(callid))
+                if final is not None and not final.body:
                     transaction.put_out(final_row(callid, self._runtime.clock.now()))
-            elif open_here and state.phase is Phase.WAITING:
+            else:
                 state.inbox["recording"] = dump_event(event)
             await transaction.commit()
         self._outbox.wake()
@@ -148,6 +148,18 @@ class Hangups:
             change = Commit(outbox=[final_row(callid, self._runtime.clock.now())])
             await self._runtime.store.commit(change)
             self._outbox.wake()
+
+
+def _status_of_unknown(form: Mapping[str, str]) -> str:
+    """Say how an outbound call ended of which nothing else was ever heard."""
+    if form.get("AnswerTime") or callbacks.milliseconds(form.get("Duration")) > 0:
+        return "HANGUP"
+    return final_status(
+        form.get("CallStatus", ""),
+        form.get("HangupCauseCode"),
+        form.get("HangupCause"),
+        form.get("HangupSource"),
+    )
 
 
 def final_key(callid: int) -> str:

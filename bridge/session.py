@@ -228,7 +228,9 @@ class Session:
         last_begin = begun + settings.webhook_budget_s - settings.app_timeout_s - RESERVE_S
         callid = state.callid
         while True:
-            if state.phase is Phase.WAITING or state.phase is Phase.ENDED:
+            if state.phase is Phase.ENDED:
+                return HANGUP
+            if state.phase is Phase.WAITING:
                 return await self._old_document(state, state.step - 1)
             if loop.time() > last_begin:
                 return self._later(state)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_args
 from urllib.parse import parse_qsl
 
 import structlog
-from aiohttp import web
+from aiohttp import ClientPayloadError, web
 
 from bridge.addresses import NOWHERE
 from bridge.hangups import is_hangup
@@ -130,7 +130,10 @@ class Webhooks:
 
     async def _read(self, request: web.Request) -> Form:
         """Read and verify the parameters. Raises 403, 400 or 413."""
-        body = await request.read() if request.can_read_body else b""
+        try:
+            body = await request.read() if request.can_read_body else b""
+        except (ClientPayloadError, ConnectionError, ValueError):
+            raise web.HTTPBadRequest(text="The body could not be read.\n") from None
         pairs = _pairs(body)
         path = request.raw_path
         if self._runtime.settings.verify_signatures:
