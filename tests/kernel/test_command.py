@@ -9,7 +9,7 @@ from pydantic import AliasChoices, Field
 
 from mappings._kernel.command import Command, command
 from mappings._kernel.errors import CommandRefused
-from mappings._rt.media import LibraryMedia, NoMedia, TtsMedia
+from mappings._rt.media import LibraryMedia, MediaFormatError, NoMedia, TtsMedia, parse_media
 from mappings._rt.params import Params, RtMedia
 
 if TYPE_CHECKING:
@@ -86,7 +86,6 @@ def test_media_fields_are_found() -> None:
         ),
         ({"digits": "1", "count": []}, "trial.count: Input should be a valid integer"),
         ({"digit": "1x"}, "trial.digit: String should match pattern '^[0-9]+$'"),
-        ({"digits": "1", "text": "Hello"}, "trial.text: a media id or TTS|VOICE|text is expected"),
         (
             {"digits": "1", "items": [{"size": 1}, {"size": 0}]},
             "trial.items.1.size: Input should be greater than or equal to 1",
@@ -100,6 +99,14 @@ def test_media_fields_are_found() -> None:
 def test_refused_params_are_named(params: dict[str, Any], sentence: str) -> None:
     """The sentence names each wrong param as the app wrote it, and never its value."""
     assert sentence == refusal(params)
+
+
+def test_sentence_on_media_is_passed_on() -> None:
+    """What the reader of rt_media says is wrong is said with the param's name."""
+    with pytest.raises(MediaFormatError) as expected:
+        parse_media("Hello")
+
+    assert f"trial.text: {expected.value}" == refusal({"digits": "1", "text": "Hello"})
 
 
 def test_params_that_are_no_object_are_refused() -> None:
