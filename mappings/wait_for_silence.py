@@ -6,6 +6,7 @@
 | silence_ms | Wait minSilence | 1000 | 1 to 5000 |
 | timeout (also `timeout_ms`, also in s) | Wait length, one budget for all | 0 | s, 0 to 300; 0 = off = 4 h |
 
+A silence as long as the time that is left cannot be heard: TIMEOUT when that time is over.
 Plivo does not say how a Wait ended: one that came back more than 0.5 s early heard silence.
 """
 
@@ -45,6 +46,10 @@ def wait_for_silence(p: WaitForSilenceParams, call: CallContext) -> Flow:
     answer = call.answer_first()
     for _ in range(p.iterations):
         length = max(1, budget_ms // 1000)
+        if p.silence_ms >= length * 1000:
+            # Plivo only looks for silences shorter than the Wait: this one would be too long.
+            yield Reply(*answer, Wait(length))
+            return "TIMEOUT"
         event = yield Reply(*answer, Wait(length, silence=True, min_silence=p.silence_ms))
         answer = ()
         elapsed_ms = event.elapsed_ms if isinstance(event, DocumentEnded) else 0
