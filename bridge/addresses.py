@@ -10,7 +10,6 @@ Below the public URL:
 from __future__ import annotations
 
 import hmac
-from base64 import b32encode
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -32,9 +31,9 @@ WAV_TYPE: Final = "audio/wav"
 
 
 def unguessable(secret: bytes, *parts: str) -> str:
-    """Derive a name of 125 bits from the store's secret: the same parts give the same name."""
+    """Derive a name of 120 bits from the store's secret: the same parts give the same name."""
     digest = hmac.digest(secret, "\0".join(parts).encode("utf-8", "surrogatepass"), "sha256")
-    return b32encode(digest).decode().lower()[:25]
+    return digest[:15].hex()
 
 
 def continuation_url(public_url: str, app: str, callid: int, step: int, kind: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
@@ -72,23 +73,19 @@ class CallState:
 #: What every stored state has; the rest is stored only when it differs from a fresh state's.
 _ALWAYS: Final = ("callid", "app", "uuid", "started_at")
 _FRESH: Final = CallState(0, "", "", 0.0)
-_SPARSE: Final = tuple(
-    (f.name, getattr(_FRESH, f.name))
-    for f in fields(CallState)
-    if f.name not in {*_ALWAYS, "version"}
-)
-_NAMES: Final = frozenset(_ALWAYS) | {name for name, _ in _SPARSE}
+_SPARSE: Final = tuple(f.name for f in fields(CallState) if f.name not in {*_ALWAYS, "version"})
+_get_always = attrgetter(*_ALWAYS)
+_get_sparse = attrgetter(*_SPARSE)
+_DEFAULTS: Final = _get_sparse(_FRESH)
+_NAMES: Final = frozenset({*_ALWAYS, *_SPARSE})
 
 
 def dump(state: CallState) -> bytes:
     """Give the stored form; values at their default are left out."""
     stored: dict[str, Any] = {"v": FORMAT}
-    for name in _ALWAYS:
-        stored[name] = getattr(state, name)
-    for name, default in _SPARSE:
-        value = getattr(state, name)
-        if value != default:
-            stored[name] = value
+    stored.update(zip(_ALWAYS, _get_always(state), strict=True))
+    sparse = zip(_SPARSE, _DEFAULTS, _get_sparse(state), strict=True)
+    stored.update({name: value for name, default, value in sparse if value != default})
     return to_json(stored)
 
 

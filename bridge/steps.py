@@ -9,7 +9,7 @@ import structlog
 from bridge.addresses import unguessable
 from mappings._kernel.context import CallContext, restore, snapshot
 from mappings._kernel.engine import Finished, Outcome, run
-from mappings._kernel.errors import Diverged, MappingBug
+from mappings._kernel.errors import CommandRefused, Diverged, MappingBug
 from mappings._kernel.facts import CommandStarted, EventReceived, dump_start, load, load_start
 from mappings._plivo.voices import resolve_voice
 from mappings._rt.media import LibraryMedia, TtsMedia
@@ -17,10 +17,13 @@ from mappings._rt.request import RtRequest, rt_date, write_request
 from mappings.registry import newest, pinned
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bridge.runtime import App, Runtime
     from bridge.state import CallState
     from mappings._kernel.command import Command
     from mappings._kernel.events import Event
+    from mappings._kernel.facts import Fact
     from mappings._rt.params import Params
     from mappings._rt.reader import RtResponse
 
@@ -51,7 +54,7 @@ def start(runtime: Runtime, app: App, state: CallState, response: RtResponse) ->
     )
     state.start = dump_start(started)
     state.log = []
-    return feed(state)
+    return _run(command, params, context, [])
 
 
 def feed(state: CallState, event: Event | None = None) -> Outcome:
@@ -61,19 +64,31 @@ def feed(state: CallState, event: Event | None = None) -> Outcome:
     """
     if state.start is None:
         raise AssertionError(f"call {state.callid} has no open command")
-    started = load_start(state.start)
-    facts = [load(stored) for stored in state.log]
+    try:
+        started = load_start(state.start)
+        facts = [load(stored) for stored in state.log]
+        command = pinned(started.name, started.version)
+        params = command.read_params(started.params)
+        context = restore(started.inputs)
+    except (Diverged, CommandRefused, ValueError, TypeError) as fault:
+        # Written by another release: this one cannot read it, so it must not guess.
+        log.error("command.unreadable", call=state.callid, why=str(fault))
+        return Finished("", DIVERGED, (), ())
     if event is not None:
         facts.append(EventReceived(event))
+    return _run(command, params, context, facts)
+
+
+def _run(
+    command: Command[Params], params: Params, context: CallContext, facts: Sequence[Fact]
+) -> Outcome:
     try:
-        command = pinned(started.name, started.version)
-        flow = command.flow(command.read_params(started.params), restore(started.inputs))
-        return run(flow, facts)
+        return run(command.flow(params, context), facts)
     except Diverged as fault:
-        log.error("command.diverged", command=started.name, version=started.version, why=str(fault))
+        log.error("command.diverged", command=command.name, why=str(fault))
         return Finished("", DIVERGED, (), ())
     except MappingBug as fault:
-        log.error("command.bug", command=started.name, why=str(fault), exc_info=fault)
+        log.error("command.bug", command=command.name, why=str(fault), exc_info=fault)
         return Finished("", BUG, (), ())
 
 

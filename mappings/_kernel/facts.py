@@ -8,16 +8,20 @@ step is added to `UPCASTERS`, so that a log written by an older release can stil
 from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from mappings._kernel import events
+from mappings._kernel.actions import Reply
+from mappings._plivo.verbs import HostedAudio, Play
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from mappings._kernel.actions import Action
     from mappings._kernel.events import Event
+    from mappings._plivo.verbs import Verb
 
 FORMAT: Final = 1
 
@@ -76,8 +80,23 @@ _COMPARED: Final[dict[type, dict[str, Any]]] = {}
 
 def yielded(action: Action) -> ActionYielded:
     """State the fact that this action was yielded."""
+    if isinstance(action, Reply) and any(_holds_audio(verb) for verb in action.verbs):
+        return _fact(action)
+    return _remembered_fact(action)
+
+
+def _holds_audio(verb: Verb) -> bool:
+    """Tell whether remembering the verb would keep a whole sound file in memory."""
+    return isinstance(verb, Play) and isinstance(verb.url, HostedAudio)
+
+
+def _fact(action: Action) -> ActionYielded:
     text = repr(_canonical(action)).encode("utf-8", "surrogatepass")
     return ActionYielded(type(action).__name__, blake2b(text, digest_size=6).hexdigest())
+
+
+#: An action is met at least twice, when it is yielded and when it is replayed.
+_remembered_fact = lru_cache(maxsize=2048)(_fact)
 
 
 def _canonical(value: Any) -> Any:
