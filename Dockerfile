@@ -10,7 +10,7 @@ RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --require-hashes --no-deps --only-binary :all: -r requirements/build.txt \
  && python -m venv /opt/rt-bridge \
  && /opt/rt-bridge/bin/pip install --require-hashes --no-deps --only-binary :all: -r requirements/run.txt
-COPY pyproject.toml LICENSE README.md ./
+COPY pyproject.toml LICENSE ./
 COPY bridge bridge
 COPY mappings mappings
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist . \
@@ -38,6 +38,6 @@ VOLUME ["/var/lib/rt-bridge"]
 USER 10001:10001
 EXPOSE 8080 8081
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["rt-bridge", "healthcheck"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["rt-bridge", "healthcheck"]
 ENTRYPOINT ["rt-bridge"]
 CMD ["serve"]
