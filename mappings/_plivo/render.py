@@ -196,13 +196,12 @@ def _conference(root: etree._Element, verb: Conference, at: Addresses) -> None:
         maxMembers=str(verb.max_members),
         timeLimit=str(verb.time_limit),
     )
-    for attribute, sounds in (
-        ("enterSound", verb.enter_sound),
-        ("exitSound", verb.exit_sound),
-        ("waitSound", verb.wait_sound),
-    ):
+    for attribute, sounds in (("enterSound", verb.enter_sound), ("exitSound", verb.exit_sound)):
         if sounds is not None:
-            element.set(attribute, at.sounds(sounds))
+            # Plivo lists no retry options for these two URLs (plivo-facts 1.6).
+            element.set(attribute, at.sounds(sounds).partition("#")[0])
+    if verb.wait_sound is not None:
+        element.set("waitSound", at.sounds(verb.wait_sound))
     element.text = verb.room
 
 
