@@ -23,6 +23,7 @@ from bridge.rooms import Rooms
 from bridge.rt_client import AiohttpTransport, RtApp
 from bridge.runtime import App, Runtime
 from bridge.session import Session
+from bridge.state import load, open_command
 from bridge.store import open_store
 from bridge.tasks import drain, spawn
 from bridge.webhooks import Webhooks
@@ -67,6 +68,7 @@ class Bridge:
         self.runtime = runtime = make_runtime(
             settings, self.store, secret, self._clock, transport, self._rest()
         )
+        await self._count_open_commands(runtime)
         self.session = session = Session(runtime, RestActions(runtime))
         self.outbox = Outbox(runtime)
         self.hangups = Hangups(runtime, session, self.outbox)
@@ -92,6 +94,13 @@ class Bridge:
             spawn(self.outbox.run(), "outbox"),
             spawn(reconciler.run(), "reconciler"),
         ]
+
+    async def _count_open_commands(self, runtime: Runtime) -> None:
+        for callid in await self.store.live_calls():
+            stored = await self.store.load_call(callid)
+            command = None if stored is None else open_command(load(stored.blob, stored.version))
+            if command is not None:
+                runtime.open_commands[command] += 1
 
     async def stop(self) -> None:
         """Stop in good order: no new requests, finish those in flight, then the store."""

@@ -48,6 +48,7 @@ class Health:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         metrics = self._runtime.metrics
+        metrics.set_open_commands(self._runtime.open_commands)
         try:
             metrics.set_calls_live(await self._runtime.store.count_live())
             metrics.set_outbox_pending(await self._runtime.store.outbox_size())

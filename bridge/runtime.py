@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Everything outside of one call. `rest` is None when Plivo's REST API is switched off."""
+    """Everything outside of one call. `rest` is None when Plivo's REST API is switched off.
+
+    `open_commands` counts the commands of live calls by name and version.
+    """
 
     settings: Settings
     store: Store
@@ -38,6 +42,7 @@ class Runtime:
     metrics: Metrics
     library: Library
     apps: dict[str, App]
+    open_commands: Counter[tuple[str, int]] = field(default_factory=Counter)
 
 
 __all__ = ["App", "Runtime"]

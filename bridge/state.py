@@ -70,6 +70,13 @@ class CallState:
     version: int = 0
 
 
+def open_command(state: CallState) -> tuple[str, int] | None:
+    """Give name and version of the command a live call is running."""
+    if state.start is None or state.phase is Phase.ENDED:
+        return None
+    return state.start[1], state.start[2]
+
+
 #: What every stored state has; the rest is stored only when it differs from a fresh state's.
 _ALWAYS: Final = ("callid", "app", "uuid", "started_at")
 _FRESH: Final = CallState(0, "", "", 0.0)
@@ -98,4 +105,4 @@ def load(blob: bytes, version: int) -> CallState:
     return state
 
 
-__all__ = ["FORMAT", "CallState", "Phase", "dump", "load"]
+__all__ = ["FORMAT", "CallState", "Phase", "dump", "load", "open_command"]

@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from bridge import steps
 from bridge.addresses import DocumentAddresses
 from bridge.assets import asset
-from bridge.state import Phase, dump
+from bridge.state import Phase, dump, open_command
 from bridge.store.protocol import CallWrite, Commit, HistoryRow, OutboxRow, RecordingRow
 from mappings._kernel.actions import (
     FindRecording,
@@ -62,6 +62,7 @@ class Transaction:
         self.change = Commit()
         self.document: bytes | None = None
         self._record: dict[str, Any] = {}
+        self._opened = open_command(state)
 
     def note(self, **fields: Any) -> None:
         """Add fields to the history row of this step."""
@@ -256,6 +257,16 @@ class Transaction:
         )
         await self.runtime.store.commit(self.change)
         state.version = version
+        self._count(open_command(state))
+
+    def _count(self, now: tuple[str, int] | None) -> None:
+        counts = self.runtime.open_commands
+        if self._opened != now:
+            if self._opened is not None:
+                counts[self._opened] -= 1
+            if now is not None:
+                counts[now] += 1
+        self._opened = now
 
 
 def farewell(runtime: Runtime, app: App) -> tuple[Verb, ...]:
