@@ -8,6 +8,7 @@ Plivo's Play would fail silently (plivo-facts 2.2, 2.5).
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -101,7 +102,7 @@ class MediaServer:
         why = ""
         while asyncio.get_running_loop().time() < deadline:
             try:
-                found = await self._session.get(row.url, auth=self._credentials(row.url))
+                found = await self._session.get(row.url, headers=self._credentials(row.url))
             except (aiohttp.ClientError, TimeoutError) as error:
                 why = type(error).__name__
             else:
@@ -113,19 +114,20 @@ class MediaServer:
         log.error("recording.unavailable", app=row.app, recording=row.recording_id, why=why)
         raise web.HTTPNotFound(text="The recording could not be fetched from Plivo.\n")
 
-    def _credentials(self, url: str) -> aiohttp.BasicAuth | None:
+    def _credentials(self, url: str) -> dict[str, str]:
         """Give the account's credentials, but only for Plivo's own hosts over TLS, or ours in tests."""
         settings = self._runtime.settings
         if settings.plivo_auth_id is None or not settings.plivo_auth_tokens:
-            return None
+            return {}
         parts = urlsplit(url)
         host = parts.hostname or ""
         plivo = parts.scheme == "https" and (host == "plivo.com" or host.endswith(".plivo.com"))
         same = parts[:2] == urlsplit(settings.plivo_api_url)[:2]
         if not (plivo or same):
-            return None
+            return {}
         token = settings.plivo_auth_tokens[0].get_secret_value()
-        return aiohttp.BasicAuth(settings.plivo_auth_id, token)
+        login = b64encode(f"{settings.plivo_auth_id}:{token}".encode()).decode()
+        return {"Authorization": f"Basic {login}"}
 
 
 async def _pass_on(request: web.Request, found: aiohttp.ClientResponse) -> web.StreamResponse:
