@@ -1,0 +1,30 @@
+"""Fixtures of the end-to-end tests: real HTTP on loopback, the bridge in this process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support_e2e import Make, Reply, World, world
+
+
+@pytest.fixture
+async def make_world(tmp_path: Path) -> AsyncIterator[Make]:
+    """Give a function that starts a world whose app has these replies; all are stopped at the end."""
+    async with AsyncExitStack() as stack:
+
+        async def make(*replies: Reply, **options: Any) -> World:
+            made = world(replies, folder=tmp_path, **options)
+            return await stack.enter_async_context(made)
+
+        yield make
+
+
+@pytest.fixture(params=["memory:", "sqlite"])
+def store(request: pytest.FixtureRequest) -> str:
+    """Give each kind of store in turn."""
+    chosen: str = request.param
+    return chosen

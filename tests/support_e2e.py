@@ -1,0 +1,264 @@
+"""A whole world on loopback sockets: an RT app that keeps a record, the bridge, and Plivo's side."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from bridge.app import Bridge
+from bridge.settings import Settings
+from bridge.simulator.caller import Application, ScriptedCaller
+from bridge.simulator.clock import VirtualClock
+from bridge.simulator.exchange import Exchange
+from bridge.simulator.leg import Account, Leg
+from bridge.simulator.recordings import recordings_app
+from bridge.simulator.script import Step
+from bridge.tasks import spawn
+
+PUBLIC = "https://bridge.example.com"
+ACCOUNT = Account("MAXXXXXXXXXXXXXXXXXX", "t0ken-that-signs")
+#: Longest any test waits for something that should happen at once, in s.
+PATIENCE_S = 5.0
+
+Json = dict[str, Any]
+Reply = Json | bytes | int | web.Response | Callable[[Json], Awaitable[Json | web.Response]]
+Make = Callable[..., Awaitable["World"]]
+
+
+def tts(text: str) -> str:
+    """Give the media id of a text."""
+    return f"TTS|TTS_EN-GB_SERENA|{text}"
+
+
+def command(name: str, label: Any = "", variables: Json | None = None, **params: Any) -> Json:
+    """Write an RT.Response."""
+    return {
+        "command": name,
+        "command_id": label or name,
+        "params": params,
+        "variables": variables or {},
+    }
+
+
+HANGUP = command("hangup")
+
+
+@dataclass
+class RecordingApp:
+    """An RT app with scripted replies; then it hangs up, every time it is asked.
+
+    A reply is an RT.Response, raw bytes, a status, a response, or a coroutine function that gets
+    the request. The final request of a call takes none: it gets those in `to_final`, then 200.
+    """
+
+    replies: list[Reply] = field(default_factory=list)
+    to_final: list[int] = field(default_factory=list)
+    requests: list[Json] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    headers: list[Mapping[str, str]] = field(default_factory=list)
+    port: int = 0
+    _heard: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """Give its address; it stays the same over a restart."""
+        return f"http://127.0.0.1:{self.port}/rt"
+
+    @property
+    def asked(self) -> list[Json]:
+        """List the requests that want a command."""
+        return [request for request in self.requests if request["call_status"] == "UP"]
+
+    @property
+    def finals(self) -> list[Json]:
+        """List the requests that say a call is over."""
+        return [
+            request
+            for request in self.requests
+            if request["call_status"] not in {"UP", "INCOMING_CALL"}
+        ]
+
+    def results(self) -> list[Any]:
+        """List what the app was told: the error when there is one, else the result."""
+        return [request["command_error"] or request["command_result"] for request in self.asked]
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        app = web.Application()
+        app.router.add_post("/rt", self._serve)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Stop listening; connections are refused from now on."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def heard(self, count: int, *, final: bool = False) -> list[Json]:
+        """Wait for so many requests (of the final kind)."""
+        async with self._heard, asyncio.timeout(PATIENCE_S):
+            await self._heard.wait_for(
+                lambda: len(self.finals if final else self.requests) >= count
+            )
+        return self.finals if final else self.requests
+
+    async def _serve(self, http: web.Request) -> web.StreamResponse:
+        body = await http.read()
+        request = json.loads(body)
+        async with self._heard:
+            self.requests.append(request)
+            self.bodies.append(body)
+            self.headers.append(http.headers)
+            self._heard.notify_all()
+        if request in self.finals:
+            return web.Response(status=self.to_final.pop(0) if self.to_final else 200)
+        reply = self.replies.pop(0) if self.replies else HANGUP
+        if callable(reply):
+            reply = await reply(request)
+        match reply:
+            case web.Response():
+                return reply
+            case int():
+                return web.Response(status=reply)
+            case bytes():
+                return web.Response(body=reply, content_type="text/html")
+            case _:
+                return web.json_response(reply)
+
+
+@dataclass
+class World:
+    """One bridge between one app and one Plivo account."""
+
+    app: RecordingApp
+    bridge: Bridge
+    clock: VirtualClock
+    session: aiohttp.ClientSession
+    recordings_url: str
+    random: Random = field(default_factory=lambda: Random(7))
+    exchange: Exchange = field(default_factory=lambda: Exchange(Random(8)))
+
+    @property
+    def application(self) -> Application:
+        """Give what the operator typed into Plivo."""
+        return Application.at(PUBLIC)
+
+    def leg(self, **options: Any) -> Leg:
+        """Make a leg whose requests reach the bridge."""
+        via = {PUBLIC: f"http://127.0.0.1:{self.bridge.port}"}
+        options.setdefault("began", self.clock.now())
+        return Leg(self.session, options.pop("account", ACCOUNT), self.random, via=via, **options)
+
+    def caller(
+        self,
+        *script: Step,
+        application: Application | None = None,
+        leg: Leg | None = None,
+        **options: Any,
+    ) -> ScriptedCaller:
+        """Make a caller with this script."""
+        options.setdefault("recordings_url", self.recordings_url)
+        return ScriptedCaller(
+            leg or self.leg(),
+            application or self.application,
+            script,
+            clock=self.clock,
+            exchange=self.exchange,
+            **options,
+        )
+
+    async def call(self, *script: Step, **options: Any) -> ScriptedCaller:
+        """Place a call, live through it, and wait until the app was told of its end."""
+        caller = self.caller(*script, **options)
+        finals = len(self.app.finals)
+        await caller.run()
+
+        assert [] == caller.problems(), str(caller.timeline)
+        await self.ticking(self.app.heard(finals + 1, final=True))
+        return caller
+
+    async def ticking(self, awaitable: Coroutine[Any, Any, Any]) -> Any:
+        """Let virtual time pass, a second at a time, until something has happened."""
+        task = spawn(awaitable, "ticking")
+        while not (await asyncio.wait({task}, timeout=0.01))[0]:
+            self.clock.advance(1)
+        return task.result()
+
+    async def admin(self, path: str) -> tuple[int, str]:
+        """Ask the admin listener."""
+        url = f"http://127.0.0.1:{self.bridge.admin_port}{path}"
+        async with self.session.get(url) as response:
+            return response.status, await response.text()
+
+
+def settings_for(
+    app_url: str, store: str, recordings_url: str, app: Json, settings: Json
+) -> Settings:
+    """Make settings on free ports, with signatures on and everything else at its default."""
+    return Settings.model_validate(
+        {
+            "public_url": PUBLIC,
+            "listen": "127.0.0.1:0",
+            "admin_listen": "127.0.0.1:0",
+            "plivo_auth_id": ACCOUNT.auth_id,
+            "plivo_auth_tokens": [ACCOUNT.auth_token],
+            "plivo_api_url": recordings_url,
+            "plivo_rest": False,
+            "store": store,
+            "apps": {"DEFAULT": {"url": app_url, **app}},
+            **settings,
+        }
+    )
+
+
+@asynccontextmanager
+async def listening(app: web.Application) -> AsyncIterator[str]:
+    """Serve an application on a free port; gives its base URL."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def world(
+    replies: Sequence[Reply],
+    *,
+    folder: Path,
+    store: str = "memory:",
+    api_url: str | None = None,
+    app: Json | None = None,
+    **settings: Any,
+) -> AsyncIterator[World]:
+    """Start everything, and stop it in the order in which a deployment would."""
+    async with contextlib.AsyncExitStack() as stack:
+        recordings = await stack.enter_async_context(listening(recordings_app()))
+        recorder = RecordingApp(list(replies))
+        await recorder.start()
+        stack.push_async_callback(recorder.stop)
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        clock = VirtualClock()
+        if store == "sqlite":
+            store = f"sqlite:///{folder}/bridge.db"
+        chosen = settings_for(recorder.url, store, api_url or recordings, app or {}, settings)
+        bridge = Bridge(chosen, clock)
+        await bridge.start()
+        stack.push_async_callback(bridge.stop)
+        yield World(recorder, bridge, clock, session, f"{recordings}/v1/Account")
