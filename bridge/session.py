@@ -17,7 +17,7 @@ import structlog
 from bridge import steps
 from bridge.addresses import NOWHERE, continuation_url
 from bridge.metrics import RESULTS
-from bridge.rt_client import AppFailure, AppReplyInvalid
+from bridge.rt_client import AppFailure, AppInterrupted, AppReplyInvalid
 from bridge.state import CallState, Phase, load
 from bridge.transaction import Transaction, farewell
 from mappings._kernel.actions import REPEATABLE, FindRecording, Reply
@@ -46,13 +46,6 @@ RESERVE_S: Final = 0.5
 
 class UnknownCall(Exception):  # noqa: N818 - named for what it is
     """No call of this app has that callid and CallUUID; the store may have been replaced."""
-
-
-class AppInterrupted(AppFailure):
-    """A restart fell between question and answer, and the app's settings forbid to ask again."""
-
-    code = "APP_INTERRUPTED"
-    delivered = None
 
 
 class Turn:
