@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
 import structlog
@@ -42,6 +42,10 @@ log = structlog.get_logger()
 
 #: Kept free at the end of a webhook's budget for commits and rendering, in s.
 RESERVE_S: Final = 0.5
+
+
+#: The fields of a webhook's canonical log line.
+Line = dict[str, Any]
 
 
 class UnknownCall(Exception):  # noqa: N818 - named for what it is
@@ -92,11 +96,14 @@ class Session:
         """Tell whether this process is in the middle of a turn of that call."""
         return callid in self._turns
 
-    async def answer(self, app: App, form: Mapping[str, str]) -> bytes:
-        """Answer the first request of a call, or a repetition of it, with its first document."""
-        return await self._arrive(app, await self._callid(app, form), 0, "next", form)
+    async def answer(self, app: App, form: Mapping[str, str], line: Line) -> bytes:
+        """Answer the first request of a call, or a repetition of it, with its first document.
 
-    async def fallback(self, app: App, form: Mapping[str, str]) -> bytes:
+        `line` is the webhook's canonical log line; the call and its command are noted there.
+        """
+        return await self._arrive(app, await self._callid(app, form), 0, "next", form, line)
+
+    async def fallback(self, app: App, form: Mapping[str, str], line: Line) -> bytes:
         """Answer the fallback URL: the newest document of the call, or its first."""
         callid = await self._callid(app, form)
         state = await self.read(callid)
@@ -104,13 +111,19 @@ class Session:
             document = await self.runtime.store.document(callid, state.step)
             if document is not None:
                 return document
-        return await self._arrive(app, callid, state.step if state else 0, "next", form)
+        return await self._arrive(app, callid, state.step if state else 0, "next", form, line)
 
-    async def resume(
-        self, app: App, callid: int, step: int, kind: NextKind, form: Mapping[str, str]
+    async def resume(  # noqa: PLR0917 - what the route holds, and the log line
+        self,
+        app: App,
+        callid: int,
+        step: int,
+        kind: NextKind,
+        form: Mapping[str, str],
+        line: Line,
     ) -> bytes:
         """Answer the continuation of a document. Raises UnknownCall."""
-        return await self._arrive(app, callid, step, kind, form)
+        return await self._arrive(app, callid, step, kind, form, line)
 
     def forget(self, callid: int) -> None:
         """Drop what this process remembers of a call that ended."""
@@ -158,25 +171,35 @@ class Session:
             call_status="INCOMING_CALL" if early and not outbound else "UP",
         )
 
-    async def _arrive(
-        self, app: App, callid: int, step: int, kind: NextKind, form: Mapping[str, str]
+    async def _arrive(  # noqa: PLR0917 - as `resume`
+        self,
+        app: App,
+        callid: int,
+        step: int,
+        kind: NextKind,
+        form: Mapping[str, str],
+        line: Line,
     ) -> bytes:
         begun = asyncio.get_running_loop().time()
         async with self.lock(callid):
             state = await self.read(callid)
             if state is None or not _same_call(state, app, form):
                 raise UnknownCall(f"call {callid} of app {app.hash} is not in the store")
+            line.update(call=callid, command=state.command, step=step)
             if state.phase is Phase.ENDED or step != state.step:
+                line["outcome"] = "duplicate"
                 return await self._old_document(state, step)
             turn = self._turns.get(callid)
             if turn is None:
                 interrupted = state.phase is not Phase.WAITING and callid not in self._deferred
                 if state.phase is Phase.WAITING:
                     document = await self._take(app, state, kind, form)
+                    line["result"] = result_class(state)
                     if document is not None:
                         return document
                 self._turns[callid] = mine = Turn()
         if turn is not None:
+            line["outcome"] = "duplicate"
             budget = self.runtime.settings.webhook_budget_s
             await turn.wait(begun + budget - asyncio.get_running_loop().time())
             return await self._old_document(await self.read(callid) or state, step)

@@ -7,6 +7,7 @@ still answers with a document (plivo-facts 1.7: an error status or an empty body
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 from urllib.parse import parse_qsl
@@ -23,12 +24,10 @@ from mappings._plivo.render import render
 from mappings._plivo.verbs import NextKind, NoticeKind, Redirect, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from bridge.hangups import Hangups
     from bridge.rooms import Rooms
     from bridge.runtime import App, Runtime
-    from bridge.session import Session
+    from bridge.session import Line, Session
 
 log = structlog.get_logger()
 
@@ -44,6 +43,8 @@ NOTICE_KINDS: Final = frozenset(get_args(NoticeKind))
 MOST_FAULTS: Final = 5
 
 Form = dict[str, str]
+#: Handles a verified request of an app, and notes in the log line what it was about.
+Handle = Callable[[web.Request, "App", Form, "Line"], Awaitable[web.Response]]
 
 
 class Webhooks:
@@ -87,35 +88,30 @@ class Webhooks:
         ]
 
     def _route(
-        self, route: str, handle: Callable[[web.Request, App, Form], Awaitable[web.Response]]
+        self, route: str, handle: Handle
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handler(request: web.Request) -> web.StreamResponse:
             begun = perf_counter()
             app_hash = request.match_info["app"]
             form: Form = {}
-            outcome = "document"
+            line: dict[str, Any] = {"route": route, "app": app_hash, "outcome": "document"}
             try:
                 form = await self._read(request)
-                response = await handle(request, self._app(app_hash), form)
+                response = await handle(request, self._app(app_hash), form, line)
                 self._faults.pop(request.path, None)
             except web.HTTPException as refusal:
-                outcome = REFUSALS.get(refusal.status, "refused")
+                line["outcome"] = REFUSALS.get(refusal.status, "refused")
                 response = web.Response(status=refusal.status, text=refusal.text)
             except Exception:
-                outcome = "fault"
+                line["outcome"] = "fault"
                 log.exception("webhook.fault", route=route, app=app_hash)
                 response = self._rescue(request, app_hash)
-            self._runtime.metrics.webhook(app_hash, route, outcome)
+            self._runtime.metrics.webhook(app_hash, route, line["outcome"])
             log.info(
                 "webhook",
-                route=route,
-                app=app_hash,
-                call=request.match_info.get("callid", ""),
-                step=request.match_info.get("step", ""),
-                kind=request.match_info.get("kind", ""),
+                **line,
                 uuid=form.get("CallUUID", "")[:LONGEST_UUID],
                 status=response.status,
-                outcome=outcome,
                 ms=round((perf_counter() - begun) * 1000, 1),
             )
             return response
@@ -170,41 +166,47 @@ class Webhooks:
         path = request.path.removeprefix(self.prefix) if self.prefix else request.path
         return _xml(render((Wait(1), Redirect(self._public_url + path)), NOWHERE))
 
-    async def _answer(self, _: web.Request, app: App, form: Form) -> web.Response:
+    async def _answer(self, _: web.Request, app: App, form: Form, line: Line) -> web.Response:
         if is_hangup(form):
-            await self._hangups.end(app, form)
-            return web.Response()
-        return _xml(await self._session.answer(app, form))
+            return await self._hangup(_, app, form, line)
+        return _xml(await self._session.answer(app, form, line))
 
-    async def _fallback(self, _: web.Request, app: App, form: Form) -> web.Response:
-        return _xml(await self._session.fallback(app, form))
+    async def _fallback(self, _: web.Request, app: App, form: Form, line: Line) -> web.Response:
+        return _xml(await self._session.fallback(app, form, line))
 
-    async def _hangup(self, _: web.Request, app: App, form: Form) -> web.Response:
+    async def _hangup(self, _: web.Request, app: App, form: Form, line: Line) -> web.Response:
+        line["outcome"] = "noted"
         await self._hangups.end(app, form)
         return web.Response()
 
-    async def _ring(self, _: web.Request, __: App, ___: Form) -> web.Response:
+    async def _ring(self, _: web.Request, __: App, ___: Form, line: Line) -> web.Response:
+        line["outcome"] = "noted"
         # Plivo ignores the answer; the first RT.Request comes when the call is answered.
         return web.Response()
 
-    async def _step(self, request: web.Request, app: App, form: Form) -> web.Response:
+    async def _step(self, request: web.Request, app: App, form: Form, line: Line) -> web.Response:
         kind = request.match_info["kind"]
         if kind not in NEXT_KINDS:
             raise web.HTTPNotFound(text="There is no such continuation.\n")
         callid, step = int(request.match_info["callid"]), int(request.match_info["step"])
+        line.update(call=callid, step=step, kind=kind)
         if is_hangup(form):
             await self._hangups.end(app, form)
         try:
-            return _xml(await self._session.resume(app, callid, step, cast("NextKind", kind), form))
+            return _xml(
+                await self._session.resume(app, callid, step, cast("NextKind", kind), form, line)
+            )
         except UnknownCall as unknown:
+            line["outcome"] = "unknown"
             log.error("call.unknown", call=callid, app=app.hash, why=str(unknown))
             return _xml(render(farewell(self._runtime, app), NOWHERE))
 
-    async def _notice(self, request: web.Request, app: App, form: Form) -> web.Response:
+    async def _notice(self, request: web.Request, app: App, form: Form, line: Line) -> web.Response:
         at: Any = request.match_info
         callid, step, kind = int(at["callid"]), int(at["step"]), at["kind"]
         if kind not in NOTICE_KINDS:
             raise web.HTTPNotFound(text="There is no such notification.\n")
+        line.update(call=callid, step=step, kind=kind, outcome="noted")
         match cast("NoticeKind", kind):
             case "recording":
                 await self._hangups.recorded(app, callid, step, at["name"], form)
