@@ -122,7 +122,7 @@ def _check_document(document: Document) -> None:
     last = etree.fromstring(xml)[-1]
     back = last.tag == "Redirect" and last.text == "https://bridge.test/next/next"
     if not back and last.tag != "Hangup":
-        faults.append(f"{last.tag} is last: there is no way back to the bridge.")
+        faults.append(f"{last.tag!s} is last: there is no way back to the bridge.")
     if faults:
         shown = "\n".join(Document(xml, document.sounds, document.wavs).lines())
         raise AssertionError("\n".join([*faults, shown]))
