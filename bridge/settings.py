@@ -272,6 +272,11 @@ def warnings(settings: Settings) -> list[str]:
         found.append(
             "BRIDGE_ADMIN_LISTEN is not on loopback: anybody who reaches it can read the metrics."
         )
+    if s.rpc_login is not None or s.rpc_api_keys:
+        found.append(
+            "BRIDGE_RPC_LOGIN and the other BRIDGE_RPC_* have no effect yet: this version has no "
+            "JSON-RPC endpoint."
+        )
     if s.store == "memory:":
         found.append("BRIDGE_STORE is memory: live calls are lost when the bridge stops.")
     return found

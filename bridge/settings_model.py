@@ -152,7 +152,7 @@ class Settings(_Model):
     ]
     listen: Annotated[
         ListenAddress,
-        Field(description="listener for Plivo: webhooks, media, JSON-RPC; port 0 takes a free one"),
+        Field(description="listener for Plivo: webhooks and media; port 0 takes a free one"),
     ] = Listen("127.0.0.1", 8080)
     admin_listen: Annotated[
         ListenAddress,
@@ -312,10 +312,6 @@ class Settings(_Model):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Field(description="lowest level logged")
     ] = "info"
-    test_clock: Annotated[
-        Word | None,
-        Field(description="socket of a virtual clock, for tests; only with loopback listeners"),
-    ] = None
 
     @field_validator("log_level", "log_format", mode="before")
     @classmethod
@@ -378,13 +374,5 @@ def _conflicts(s: Settings) -> list[Conflict]:
             f"BRIDGE_APP_TIMEOUT_S ({s.app_timeout_s:g}); raise it or lower the other.",
             "webhook_budget_s",
             "app_timeout_s",
-        )
-    if s.test_clock is not None and not (s.listen.is_loopback and s.admin_listen.is_loopback):
-        add(
-            "BRIDGE_TEST_CLOCK is refused unless BRIDGE_LISTEN and BRIDGE_ADMIN_LISTEN are on "
-            "loopback; remove it outside tests.",
-            "test_clock",
-            "listen",
-            "admin_listen",
         )
     return found

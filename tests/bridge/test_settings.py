@@ -587,10 +587,6 @@ def test_credentials_are_not_needed_without_signatures_and_rest() -> None:
             "BRIDGE_WEBHOOK_BUDGET_S (5) must be greater than BRIDGE_APP_TIMEOUT_S (5)",
         ),
         (
-            {"BRIDGE_TEST_CLOCK": "127.0.0.1:1", "BRIDGE_LISTEN": "0.0.0.0:8080"},
-            "BRIDGE_TEST_CLOCK is refused unless",
-        ),
-        (
             {"BRIDGE_APP_ON_FAILURE": "fallback_url"},
             "apps.DEFAULT must have a fallback_url, because on_failure is fallback_url.",
         ),
@@ -613,13 +609,6 @@ def test_two_free_ports_do_not_conflict() -> None:
     change = {"BRIDGE_LISTEN": "127.0.0.1:0", "BRIDGE_ADMIN_LISTEN": "127.0.0.1:0"}
 
     assert 0 == load_settings(MINIMAL | change).settings.listen.port
-
-
-def test_test_clock_is_accepted_on_loopback() -> None:
-    """With loopback listeners a test clock may be named."""
-    change = {"BRIDGE_TEST_CLOCK": "127.0.0.1:7000"}
-
-    assert "127.0.0.1:7000" == load_settings(MINIMAL | change).settings.test_clock
 
 
 def test_model_checks_conflicts_when_built_directly() -> None:
@@ -781,3 +770,12 @@ def test_the_page_module_runs() -> None:
     done = subprocess.run([sys.executable, "-m", "bridge.settings_doc", "--check"], check=False)
 
     assert 0 == done.returncode
+
+
+def test_json_rpc_credentials_are_warned_about() -> None:
+    """Credentials of an endpoint this version does not have are no silent promise."""
+    change = {"BRIDGE_RPC_LOGIN": "a", "BRIDGE_RPC_PASSWORD": "b"}
+
+    (sentence,) = [w for w in warnings(load_settings(MINIMAL | change).settings) if "RPC" in w]
+
+    assert sentence.startswith("BRIDGE_RPC_LOGIN and the other BRIDGE_RPC_* have no effect yet")

@@ -4,8 +4,6 @@ import asyncio
 import io
 import json
 import logging
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -225,22 +223,3 @@ def test_standard_output_is_the_default(capfdbinary: pytest.CaptureFixture[bytes
     structlog.get_logger().info("a.b")
 
     assert b'"event":"a.b"' in capfdbinary.readouterr().out
-
-
-COST = """
-import timeit, structlog
-from bridge.telemetry import configure_logging
-configure_logging("json", stream=open("/dev/null", "wb"))
-log = structlog.get_logger().bind(call_uuid="9d1cfa0a-1c3a-4c0e-8d6a-6f0b9d3b7a11")
-def line():
-    log.info("webhook.answered", app="SHOP", command="read", outcome="document", ms=3.25)
-print(min(timeit.repeat(line, number=1000, repeat=20)) / 1000)
-"""
-
-
-def test_a_line_costs_little() -> None:
-    """A usual line, redacted and written, takes less than 50 µs; on an idle machine about 8."""
-    # In a process of its own, because coverage measurement would be measured too.
-    done = subprocess.run([sys.executable, "-c", COST], capture_output=True, text=True, check=True)
-
-    assert float(done.stdout) < 50e-6
