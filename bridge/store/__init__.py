@@ -1,1 +1,30 @@
 """Where open calls live: the store port and its implementations; knows nothing of HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bridge.store.memory import MemoryStore
+from bridge.store.protocol import Store
+from bridge.store.sqlite import SqliteStore
+
+_SQLITE = "sqlite:///"
+_DURABILITIES = ("normal", "full")
+
+
+def open_store(url: str, *, durability: str = "normal") -> Store:
+    """Give the store a URL names, not yet opened: await its `open`, and at last its `close`.
+
+    `memory:`, `sqlite:///relative.db` or `sqlite:////directory/file.db`. `durability` is `normal`
+    (survives a kill of the process) or `full` (also a power cut). Anything else is a ValueError.
+    """
+    if durability not in _DURABILITIES:
+        raise ValueError(f"durability must be normal or full, not {durability!r}")
+    if url == "memory:":
+        return MemoryStore()
+    if not url.startswith(_SQLITE) or not url.removeprefix(_SQLITE).strip("/"):
+        raise ValueError(f"a store is memory:, sqlite:///file or sqlite:////directory/file: {url}")
+    return SqliteStore(Path(url.removeprefix(_SQLITE)), durability)
+
+
+__all__ = ["open_store"]

@@ -1,0 +1,34 @@
+"""Decisions every adapter takes the same way."""
+
+from __future__ import annotations
+
+from bridge.store.protocol import CallWrite, Conflict, MediaRow
+
+CALLID_MAX = 2**63 - 1
+
+
+def still_good(held_until: float | None, wanted: MediaRow, now: float | None) -> bool:
+    """Tell whether the file held under this name until then makes writing the row needless.
+
+    Content-addressed files are asked for again by every call that plays them; rewriting a file only
+    when half of its time is over keeps its content out of nearly all commits. Without `now` only a
+    later expiry counts.
+    """
+    if held_until is None:
+        return False
+    if held_until >= wanted.expires_at:
+        return True
+    return now is not None and held_until - now > (wanted.expires_at - now) / 2
+
+
+def call_conflict(write: CallWrite, reason: str) -> Conflict:
+    """Name the call that was not written."""
+    return Conflict(f"Call {write.callid} was not written on version {write.base}: {reason}.")
+
+
+def room_conflict(key: str, base: int, found: int) -> Conflict:
+    """Name the room that was not written."""
+    return Conflict(f"Room {key} was not written on version {base}: the store has {found}.")
+
+
+__all__ = ["CALLID_MAX", "call_conflict", "room_conflict", "still_good"]

@@ -1,0 +1,66 @@
+"""Moving the write-ahead log into the database beside the writer, not in its way.
+
+A checkpoint copies some thousand pages and flushes two files; on the writer's own connection every
+commit would wait for it. Readers and one writer go on while another connection does it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from pathlib import Path
+from queue import SimpleQueue
+
+from bridge.store._sqlite_file import connect
+from bridge.store.protocol import StoreUnavailable
+
+# The second pass takes what was committed during the first: little, so that it often ends in a pause
+# between two commits, and then the next one starts the log afresh.
+_PASSES = 2
+# Above this (64 MB) the log is long enough to let a commit wait for its last few pages.
+_LOG_PAGES = 16_000
+
+_CHECKPOINT, _END = True, False
+
+
+class Checkpointer:
+    """A thread of its own that checkpoints whenever it is told to."""
+
+    def __init__(self, path: Path, durability: str) -> None:
+        self._path = path
+        self._durability = durability
+        self._orders: SimpleQueue[bool] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="store-checkpoint", daemon=True)
+        self._thread.start()
+        self.overdue = False
+        """Set here when the log is long, for the writer to copy the rest and take it back."""
+
+    def wake(self) -> bool:
+        """Ask for a checkpoint, without waiting; False = this thread has ended for a failure."""
+        self._orders.put(_CHECKPOINT)
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Finish the checkpoints that were asked for, and end."""
+        self._orders.put(_END)
+        self._thread.join()
+
+    def _run(self) -> None:
+        # Commits are durable without checkpoints, so nobody has to be told of a failure here: the
+        # writer checkpoints instead.
+        with contextlib.suppress(sqlite3.Error, StoreUnavailable):
+            connection = connect(self._path, self._durability)
+            with contextlib.closing(connection):
+                while self._orders.get():
+                    pages = [checkpoint(connection) for _ in range(_PASSES)]
+                    self.overdue = pages[-1] > _LOG_PAGES
+
+
+def checkpoint(connection: sqlite3.Connection) -> int:
+    """Copy what can be copied without waiting for a reader; give the pages of the log."""
+    _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return int(pages)
+
+
+__all__ = ["Checkpointer", "checkpoint"]

@@ -1,0 +1,371 @@
+"""What the SQLite store writes and asks, statement by statement; runs in the store's thread."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import MutableMapping
+
+from bridge.store._rules import call_conflict, room_conflict, still_good
+from bridge.store.protocol import (
+    CallWrite,
+    Commit,
+    Conflict,
+    HistoryRow,
+    MediaRow,
+    OutboxRow,
+    RecordingRow,
+    RoomWrite,
+    Versioned,
+)
+
+# Nearly every step: no indexed column changes, so only the row itself is rewritten.
+_STEP = """
+    UPDATE call SET version = ?, touched_at = ?, blob = ?
+    WHERE callid = ? AND version = ? AND ended_at IS NULL
+"""
+_UPDATE = """
+    UPDATE call SET version = ?, touched_at = ?, blob = ?, app = ?, uuid = ?, ended_at = ?
+    WHERE callid = ? AND version = ?
+"""
+_INSERT = """
+    INSERT INTO call (version, touched_at, blob, app, uuid, ended_at, callid)
+    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (callid) DO NOTHING
+"""
+_HISTORY = """
+    INSERT OR REPLACE INTO history (callid, seq, at, step, body, document)
+    VALUES (?, ?, ?, ?, ?, ?)
+"""
+_OUTBOX = """
+    INSERT OR REPLACE INTO outbox (key, kind, callid, due, attempts, body)
+    VALUES (?, ?, ?, ?, ?, ?)
+"""
+_OUTBOX_COLUMNS = "key, kind, callid, due, body, attempts"
+_MEDIA = (
+    "INSERT OR REPLACE INTO media (name, content_type, content, expires_at) VALUES (?, ?, ?, ?)"
+)
+_RECORDING = """
+    INSERT OR REPLACE INTO recording (name, app, url, recording_id, ready, expires_at)
+    VALUES (?, ?, ?, ?, ?, ?)
+"""
+_RECORDING_COLUMNS = "name, app, url, recording_id, ready, expires_at"
+
+
+def apply(
+    cursor: sqlite3.Cursor, change: Commit, media: MutableMapping[str, float], *, steady: bool
+) -> None:
+    """Write one commit inside an open transaction, or raise Conflict before anything is written.
+
+    `steady` promises that neither app, uuid nor `ended_at` of a live call changes. `media` maps the
+    names of held files to their expiry and learns of new ones.
+    """
+    call, room = change.call, change.room
+    if room is not None:
+        _check_room(cursor, room)
+    if call is not None:
+        if steady:
+            _step_call(cursor, call)
+        else:
+            _write_call(cursor, call)
+    if room is not None:
+        _write_room(cursor, room)
+    for line in change.history:
+        cursor.execute(
+            _HISTORY, (line.callid, line.seq, line.at, line.step, line.body, line.document)
+        )
+    if change.outbox_done or change.outbox:
+        _write_outbox(cursor, change)
+    if change.media:
+        _write_media(cursor, change, media)
+    if change.recordings:
+        _write_recordings(cursor, change)
+
+
+def _check_room(cursor: sqlite3.Cursor, room: RoomWrite) -> None:
+    found = cursor.execute("SELECT version FROM room WHERE key = ?", (room.key,)).fetchone()
+    version = 0 if found is None else found[0]
+    if version != room.base:
+        raise room_conflict(room.key, room.base, version)
+
+
+def _step_call(cursor: sqlite3.Cursor, call: CallWrite) -> None:
+    cursor.execute(_STEP, (call.base + 1, call.touched_at, call.blob, call.callid, call.base))
+    if not cursor.rowcount:
+        raise _call_conflict(cursor, call)
+
+
+def _write_call(cursor: sqlite3.Cursor, call: CallWrite) -> None:
+    values = (
+        call.base + 1,
+        call.touched_at,
+        call.blob,
+        call.app,
+        call.uuid,
+        call.ended_at,
+        call.callid,
+    )
+    try:
+        if call.base:
+            cursor.execute(_UPDATE, (*values, call.base))
+        else:
+            cursor.execute(_INSERT, values)
+    except sqlite3.IntegrityError:
+        owner = find_call(cursor, call.app, call.uuid)
+        if owner is None:
+            raise
+        raise call_conflict(call, f"its CallUUID belongs to call {owner}") from None
+    if not cursor.rowcount:
+        raise _call_conflict(cursor, call)
+
+
+def _call_conflict(cursor: sqlite3.Cursor, call: CallWrite) -> Conflict:
+    found = cursor.execute("SELECT version FROM call WHERE callid = ?", (call.callid,)).fetchone()
+    return call_conflict(call, f"the store has {0 if found is None else found[0]}")
+
+
+def _write_room(cursor: sqlite3.Cursor, room: RoomWrite) -> None:
+    if room.blob is None:
+        cursor.execute("DELETE FROM room WHERE key = ?", (room.key,))
+    else:
+        cursor.execute(
+            "INSERT OR REPLACE INTO room (key, version, blob) VALUES (?, ?, ?)",
+            (room.key, room.base + 1, room.blob),
+        )
+
+
+def _write_outbox(cursor: sqlite3.Cursor, change: Commit) -> None:
+    for key in change.outbox_done:
+        cursor.execute("DELETE FROM outbox WHERE key = ?", (key,))
+    for row in change.outbox:
+        cursor.execute(_OUTBOX, (row.key, row.kind, row.callid, row.due, row.attempts, row.body))
+
+
+def _write_media(cursor: sqlite3.Cursor, change: Commit, media: MutableMapping[str, float]) -> None:
+    now = None if change.call is None else change.call.touched_at
+    for file in change.media:
+        if not still_good(media.get(file.name), file, now):
+            cursor.execute(_MEDIA, (file.name, file.content_type, file.content, file.expires_at))
+            media[file.name] = file.expires_at
+
+
+def _write_recordings(cursor: sqlite3.Cursor, change: Commit) -> None:
+    for row in change.recordings:
+        cursor.execute(
+            _RECORDING,
+            (row.name, row.app, row.url, row.recording_id, row.ready, row.expires_at),
+        )
+
+
+def find_call(cursor: sqlite3.Cursor, app: str, uuid: str) -> int | None:
+    """Give the call of a CallUUID that is not empty."""
+    cursor.execute("SELECT callid FROM call WHERE app = ? AND uuid = ? AND uuid <> ''", (app, uuid))
+    found = cursor.fetchone()
+    return None if found is None else int(found[0])
+
+
+def load_call(cursor: sqlite3.Cursor, callid: int) -> Versioned | None:
+    """Give the state of any call."""
+    cursor.execute("SELECT version, blob FROM call WHERE callid = ?", (callid,))
+    found = cursor.fetchone()
+    return None if found is None else Versioned(*found)
+
+
+def live_calls(cursor: sqlite3.Cursor) -> list[CallWrite]:
+    """Give the calls that have not ended, as they were last written."""
+    cursor.execute(
+        "SELECT callid, app, uuid, version - 1, blob, touched_at FROM call WHERE ended_at IS NULL"
+    )
+    return [CallWrite(*row) for row in cursor]
+
+
+def rooms(cursor: sqlite3.Cursor) -> dict[str, Versioned]:
+    """Give every room."""
+    cursor.execute("SELECT key, version, blob FROM room")
+    return {key: Versioned(version, blob) for key, version, blob in cursor}
+
+
+def history(cursor: sqlite3.Cursor, callid: int) -> list[HistoryRow]:
+    """Give the history of a call in order of `seq`."""
+    cursor.execute(
+        "SELECT callid, seq, at, body, step, document FROM history WHERE callid = ? ORDER BY seq",
+        (callid,),
+    )
+    return [HistoryRow(*row) for row in cursor]
+
+
+def document(cursor: sqlite3.Cursor, callid: int, step: int) -> bytes | None:
+    """Give the first document of a step."""
+    cursor.execute(
+        "SELECT document FROM history WHERE callid = ? AND step = ? AND document IS NOT NULL"
+        " ORDER BY seq LIMIT 1",
+        (callid, step),
+    )
+    found = cursor.fetchone()
+    return None if found is None else bytes(found[0])
+
+
+def due(cursor: sqlite3.Cursor, now: float, limit: int) -> list[OutboxRow]:
+    """Give what is due, earliest first."""
+    cursor.execute(
+        f"SELECT {_OUTBOX_COLUMNS} FROM outbox WHERE due <= ? ORDER BY due, key LIMIT ?",  # noqa: S608 - a constant
+        (now, limit),
+    )
+    return [OutboxRow(*row) for row in cursor]
+
+
+def next_due(cursor: sqlite3.Cursor) -> float | None:
+    """Give the earliest `due`."""
+    found: float | None = cursor.execute("SELECT min(due) FROM outbox").fetchone()[0]
+    return found
+
+
+def outbox_row(cursor: sqlite3.Cursor, key: str) -> OutboxRow | None:
+    """Give one row."""
+    cursor.execute(
+        f"SELECT {_OUTBOX_COLUMNS} FROM outbox WHERE key = ?",  # noqa: S608 - a constant
+        (key,),
+    )
+    found = cursor.fetchone()
+    return None if found is None else OutboxRow(*found)
+
+
+def outbox_size(cursor: sqlite3.Cursor) -> int:
+    """Count the rows."""
+    return int(cursor.execute("SELECT count(*) FROM outbox").fetchone()[0])
+
+
+def media(cursor: sqlite3.Cursor, name: str, now: float) -> MediaRow | None:
+    """Give a file that has not expired."""
+    cursor.execute(
+        "SELECT name, content_type, content, expires_at FROM media"
+        " WHERE name = ? AND expires_at > ?",
+        (name, now),
+    )
+    found = cursor.fetchone()
+    return None if found is None else MediaRow(*found)
+
+
+def media_expiries(cursor: sqlite3.Cursor) -> dict[str, float]:
+    """Map the name of each file to its expiry."""
+    return dict(cursor.execute("SELECT name, expires_at FROM media"))
+
+
+def recording(cursor: sqlite3.Cursor, app: str, name: str, now: float) -> RecordingRow | None:
+    """Give a recording of this app that has not expired."""
+    cursor.execute(
+        f"SELECT {_RECORDING_COLUMNS} FROM recording"  # noqa: S608 - a constant
+        " WHERE name = ? AND app = ? AND expires_at > ?",
+        (name, app, now),
+    )
+    return _recording(cursor)
+
+
+def recording_named(cursor: sqlite3.Cursor, name: str, now: float) -> RecordingRow | None:
+    """Give a recording that has not expired, whichever app's it is."""
+    cursor.execute(
+        f"SELECT {_RECORDING_COLUMNS} FROM recording"  # noqa: S608 - a constant
+        " WHERE name = ? AND expires_at > ? ORDER BY app LIMIT 1",
+        (name, now),
+    )
+    return _recording(cursor)
+
+
+def _recording(cursor: sqlite3.Cursor) -> RecordingRow | None:
+    found = cursor.fetchone()
+    if found is None:
+        return None
+    name, app, url, recording_id, ready, expires_at = found
+    return RecordingRow(name, app, url, recording_id, bool(ready), expires_at)
+
+
+def purge_media(cursor: sqlite3.Cursor, now: float, limit: int) -> list[str]:
+    """Delete up to `limit` expired files and give their names."""
+    cursor.execute("SELECT name FROM media WHERE expires_at <= ? LIMIT ?", (now, limit))
+    names: list[str] = [name for (name,) in cursor.fetchall()]
+    cursor.executemany("DELETE FROM media WHERE name = ?", [(name,) for name in names])
+    return names
+
+
+def purge_recordings(cursor: sqlite3.Cursor, now: float, limit: int) -> int:
+    """Delete up to `limit` expired recordings and count them."""
+    cursor.execute(
+        "DELETE FROM recording WHERE (name, app) IN"
+        " (SELECT name, app FROM recording WHERE expires_at <= ? LIMIT ?)",
+        (now, limit),
+    )
+    return cursor.rowcount
+
+
+def purge_calls(cursor: sqlite3.Cursor, ended_before: float, limit: int) -> tuple[list[int], bool]:
+    """Delete old calls with their history, at most `limit` rows; give them and whether more remain.
+
+    A call goes after the last line of its history, so that one with a long history can be deleted
+    in several transactions.
+    """
+    cursor.execute(
+        "SELECT callid FROM call WHERE ended_at < ? ORDER BY ended_at LIMIT ?",
+        (ended_before, limit),
+    )
+    gone: list[int] = []
+    for (callid,) in cursor.fetchall():
+        cursor.execute(
+            "DELETE FROM history WHERE rowid IN"
+            " (SELECT rowid FROM history WHERE callid = ? LIMIT ?)",
+            (callid, limit),
+        )
+        limit -= cursor.rowcount
+        if limit <= 0:
+            return gone, True
+        cursor.execute("DELETE FROM call WHERE callid = ?", (callid,))
+        limit -= 1
+        gone.append(callid)
+    return gone, limit <= 0
+
+
+def reserve_callids(cursor: sqlite3.Cursor, upto: int) -> None:
+    """Note that no callid up to this one may be given after a restart."""
+    cursor.execute("UPDATE meta SET value = ? WHERE key = 'callid'", (upto,))
+
+
+def last_callid(cursor: sqlite3.Cursor) -> int:
+    """Give the highest callid that may have been given."""
+    cursor.execute(
+        "SELECT max(value, coalesce((SELECT max(callid) FROM call), 0))"
+        " FROM meta WHERE key = 'callid'"
+    )
+    return int(cursor.fetchone()[0])
+
+
+def secret(cursor: sqlite3.Cursor) -> bytes:
+    """Give the random bytes made with the file."""
+    return bytes(cursor.execute("SELECT value FROM meta WHERE key = 'secret'").fetchone()[0])
+
+
+def ping(cursor: sqlite3.Cursor) -> None:
+    """Write something of no meaning."""
+    cursor.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('ping', random())")
+
+
+__all__ = [
+    "apply",
+    "document",
+    "due",
+    "find_call",
+    "history",
+    "last_callid",
+    "live_calls",
+    "load_call",
+    "media",
+    "media_expiries",
+    "next_due",
+    "outbox_row",
+    "outbox_size",
+    "ping",
+    "purge_calls",
+    "purge_media",
+    "purge_recordings",
+    "recording",
+    "recording_named",
+    "reserve_callids",
+    "rooms",
+    "secret",
+]

@@ -1,0 +1,243 @@
+"""The one thread that uses the database, and how the event loop talks to it.
+
+The loop puts jobs into a queue; the thread takes all that wait, writes the commits among them in
+one transaction, and reports once per transaction. So the busier the loop, the larger the groups,
+and a slow disk holds up those who wait for it and nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections import ChainMap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from bridge.store import _sqlite_rows as rows
+from bridge.store._sqlite_checkpoint import Checkpointer, checkpoint
+from bridge.store._sqlite_file import connect, explain
+from bridge.store._sqlite_schema import migrate
+from bridge.store.protocol import Commit, Conflict
+
+T = TypeVar("T")
+
+_GROUP = 256
+# About 16 MB of log: each commit rewrites a page of calls, of history and of its index.
+_CHECKPOINT_PAGES = 4000
+_PAGES_PER_COMMIT = 3
+_PAGE = 4096
+_BAD_VALUE = (
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
+
+
+@dataclass(slots=True, eq=False)
+class Write:
+    """A commit on its way; `steady` as in `rows.apply`."""
+
+    change: Commit
+    steady: bool
+    done: asyncio.Future[None]
+    answer: None = None
+    error: BaseException | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Ask:
+    """Anything else to be done in the thread, outside of a transaction; `pages` it may change."""
+
+    query: Callable[[sqlite3.Cursor], Any]
+    done: asyncio.Future[Any]
+    pages: int = 0
+    answer: Any = None
+    error: BaseException | None = None
+
+
+class StoreThread:
+    """Owns the connection. `start` first, `stop` last; `applied` runs in the loop per commit."""
+
+    def __init__(
+        self,
+        path: Path,
+        durability: str,
+        loop: asyncio.AbstractEventLoop,
+        applied: Callable[[Write], None],
+    ) -> None:
+        self._path = path
+        self._durability = durability
+        self._loop = loop
+        self._applied = applied
+        self._queue: SimpleQueue[Write | Ask | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="store", daemon=True)
+        self._started: asyncio.Future[Any] = loop.create_future()
+        self._stopped: asyncio.Future[Any] = loop.create_future()
+        self._media: dict[str, float] = {}
+        self._pages = 0
+
+    async def start(self, query: Callable[[sqlite3.Cursor], T]) -> T:
+        """Open the database and give the answer to a first query, or raise StoreUnavailable."""
+        first = Ask(query, self._started)
+        self._queue.put(first)
+        self._thread.start()
+        answer: T = await self._started
+        return answer
+
+    async def stop(self) -> None:
+        """Do everything that was put before, then close the database."""
+        self._queue.put(None)
+        await self._stopped
+        self._thread.join()
+
+    def write(self, change: Commit, *, steady: bool) -> asyncio.Future[None]:
+        """Put a commit; the future is done when it is durable."""
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._queue.put(Write(change, steady, done))
+        return done
+
+    def ask(self, query: Callable[[sqlite3.Cursor], T], *, pages: int = 0) -> asyncio.Future[T]:
+        """Put a query; one that changes much says about how many pages."""
+        done: asyncio.Future[T] = self._loop.create_future()
+        self._queue.put(Ask(query, done, pages))
+        return done
+
+    def purge_media(self, cursor: sqlite3.Cursor, now: float, limit: int) -> bool:
+        """Delete expired files in the thread; True = there may be more."""
+        names = rows.purge_media(cursor, now, limit)
+        for name in names:
+            self._media.pop(name, None)
+        return len(names) == limit
+
+    # --- in the thread ------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            with contextlib.closing(connect(self._path, self._durability)) as connection:
+                self._serve(connection.cursor())
+        except Exception as error:  # noqa: BLE001 - told to whoever opens the store
+            refusal = self._explain(error)
+            self._report([Ask(_nothing, self._started, error=refusal)])
+        finally:
+            self._report([Ask(_nothing, self._stopped)])
+
+    def _serve(self, cursor: sqlite3.Cursor) -> None:
+        migrate(cursor, self._path)
+        self._media = rows.media_expiries(cursor)
+        helper = Checkpointer(self._path, self._durability)
+        try:
+            while self._turn(cursor, helper):
+                pass
+        finally:
+            helper.stop()
+
+    def _turn(self, cursor: sqlite3.Cursor, helper: Checkpointer) -> bool:
+        """Do everything that waits; False = it was told to stop."""
+        waiting = [self._queue.get()]
+        with contextlib.suppress(Empty):
+            while len(waiting) < _GROUP:
+                waiting.append(self._queue.get_nowait())
+        writes = [job for job in waiting if type(job) is Write]
+        if writes:
+            self._write(cursor, writes)
+            self._report(writes)
+            self._checkpoint(cursor.connection, helper, sum(map(_weight, writes)))
+        asks = [job for job in waiting if type(job) is Ask]
+        for ask in asks:
+            try:
+                ask.answer = ask.query(cursor)
+            except Exception as error:  # noqa: BLE001 - told to whoever asked
+                self._roll_back(cursor)
+                ask.error = self._explain(error)
+        if asks:
+            self._report(asks)
+            self._checkpoint(cursor.connection, helper, sum(ask.pages for ask in asks))
+        return None not in waiting
+
+    def _checkpoint(self, connection: sqlite3.Connection, helper: Checkpointer, pages: int) -> None:
+        self._pages += pages
+        due = self._pages > _CHECKPOINT_PAGES
+        if due:
+            self._pages = 0
+        if helper.overdue or (due and not helper.wake()):
+            helper.overdue = False
+            with contextlib.suppress(sqlite3.Error):
+                checkpoint(connection)
+
+    def _write(self, cursor: sqlite3.Cursor, writes: list[Write]) -> None:
+        """Apply all in one transaction; a Conflict concerns its own commit only."""
+        staged = ChainMap({}, self._media)
+        culprit = False
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+            culprit = True
+            for write in writes:
+                try:
+                    rows.apply(cursor, write.change, staged, steady=write.steady)
+                except Conflict as conflict:
+                    write.error = conflict
+            culprit = False
+            cursor.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - told to whoever committed
+            self._roll_back(cursor)
+            for write in writes:
+                write.error = self._explain(error)
+            if culprit and len(writes) > 1:
+                # One of them cannot be written, for instance a number too large for SQLite: alone,
+                # each has its own fate.
+                for write in writes:
+                    write.error = None
+                    self._write(cursor, [write])
+            return
+        self._media.update(staged.maps[0])
+
+    def _roll_back(self, cursor: sqlite3.Cursor) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            if cursor.connection.in_transaction:
+                cursor.execute("ROLLBACK")
+
+    def _explain(self, error: BaseException) -> BaseException:
+        """Turn what the file or the disk did into StoreUnavailable; bad values stay as they are."""
+        if isinstance(error, _BAD_VALUE):
+            return error
+        if isinstance(error, sqlite3.Error | OSError):
+            explained = explain(self._path, error)
+            explained.__cause__ = error
+            return explained
+        return error
+
+    def _report(self, jobs: Sequence[Write | Ask]) -> None:
+        # The loop may be closed already when the process ends without closing the store.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._settle, jobs)
+
+    # --- in the loop --------------------------------------------------------------------------
+
+    def _settle(self, jobs: Sequence[Write | Ask]) -> None:
+        for job in jobs:
+            done = job.done
+            if job.error is None:
+                if type(job) is Write:
+                    self._applied(job)
+                if not done.done():
+                    done.set_result(job.answer)
+            elif not done.done():
+                done.set_exception(job.error)
+
+
+def _nothing(_cursor: sqlite3.Cursor) -> None:
+    pass
+
+
+def _weight(write: Write) -> int:
+    media = write.change.media
+    return _PAGES_PER_COMMIT + sum(len(file.content) for file in media) // _PAGE
+
+
+__all__ = ["StoreThread", "Write"]

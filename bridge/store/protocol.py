@@ -1,0 +1,221 @@
+"""The port to durable state. Adapters: `memory`, `sqlite`.
+
+Everything a step changes is one `Commit`, applied whole or not at all; when `commit` returns, it
+survives a kill of the process. A store knows nothing of calls beyond what it must index: the state
+of a call or a room is an opaque blob with a version that grows by one with each commit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bridge.errors import BridgeError
+
+
+class StoreError(BridgeError):
+    """Base of the store's errors; the message says what to do."""
+
+
+class Conflict(StoreError):  # noqa: N818 - named for what happened
+    """The stored version is not the one the commit was based on; nothing was changed."""
+
+
+class StoreUnavailable(StoreError):  # noqa: N818 - named for what happened
+    """The store cannot be opened, read or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """A stored blob and its version (1 = just created)."""
+
+    version: int
+    blob: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CallWrite:
+    """The new state of one call. `base` is the version it replaces, 0 = it must not exist yet.
+
+    `ended_at` is None while the call lives; `touched_at` is the wall time of this step in s.
+    `uuid` is "" as long as Plivo has not named the call; otherwise no two calls of an app share it,
+    and a second one is a Conflict. `callid` >= 1 comes from `allocate_callid`.
+    The blob is kept in memory as it is given: give exact bytes, not a view of a larger buffer.
+    """
+
+    callid: int
+    app: str
+    uuid: str
+    base: int
+    blob: bytes
+    touched_at: float
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One line of a call's append-only history, never read while the call goes well.
+
+    `seq` is the version of the call the row was written with; `step` the number of the document in
+    `document`, when there is one; `body` is JSON.
+    """
+
+    callid: int
+    seq: int
+    at: float
+    body: bytes
+    step: int | None = None
+    document: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """Something still to be delivered, due at wall time `due` (s). `key` is unique and idempotent."""
+
+    key: str
+    kind: str
+    callid: int
+    due: float
+    body: bytes = b""
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRow:
+    """A hosted file under an unguessable name, until `expires_at` (wall time, s).
+
+    The name stands for the content: a row whose name is held already may be skipped. It is skipped
+    when the held one expires later, or when, at the commit's `touched_at`, it has more than half of
+    the newly asked time left; so a file lives at least half as long as its last commit asked.
+    """
+
+    name: str
+    content_type: str
+    content: bytes
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRow:
+    """A recording by the name its app knows it by; `url` "" = silence; `ready` = file is there.
+
+    App and name together are the key, so that no app can replace the recording of another.
+    """
+
+    name: str
+    app: str
+    url: str
+    recording_id: str
+    ready: bool
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RoomWrite:
+    """The new state of one room; `blob` None deletes it. `base` 0 = it must not exist yet."""
+
+    key: str
+    base: int
+    blob: bytes | None
+
+
+@dataclass(slots=True)
+class Commit:
+    """What one step changes: applied in one transaction. Rows with a known key are replaced.
+
+    `outbox_done` is applied before `outbox`: a key in both stays, with the new row.
+    """
+
+    call: CallWrite | None = None
+    room: RoomWrite | None = None
+    history: list[HistoryRow] = field(default_factory=list)
+    outbox: list[OutboxRow] = field(default_factory=list)
+    outbox_done: list[str] = field(default_factory=list)
+    media: list[MediaRow] = field(default_factory=list)
+    recordings: list[RecordingRow] = field(default_factory=list)
+
+
+class Store(Protocol):
+    """What the shell needs of a store. Every method raises StoreUnavailable when it cannot work."""
+
+    async def open(self) -> None:
+        """Open or create it; claims it for this process where the store allows only one."""
+
+    async def close(self) -> None:
+        """Finish every commit that was begun, then release it."""
+
+    async def ping(self) -> None:
+        """Prove that it can be written."""
+
+    async def secret(self) -> bytes:
+        """Give the 32 random bytes made when the store was created."""
+
+    async def allocate_callid(self) -> int:
+        """Give the next callid: 1, 2, 3 …, never the same twice, even after a restart."""
+
+    async def commit(self, change: Commit) -> None:
+        """Apply it durably. Raises Conflict (and changes nothing) on a version mismatch."""
+
+    async def find_call(self, app: str, uuid: str) -> int | None:
+        """Give the callid of Plivo's CallUUID within an app."""
+
+    async def load_call(self, callid: int) -> Versioned | None:
+        """Give the state of a call, live or ended, until it is purged."""
+
+    async def load_room(self, key: str) -> Versioned | None:
+        """Give the state of a room."""
+
+    async def history(self, callid: int) -> list[HistoryRow]:
+        """Give the history of a call in order of `seq`."""
+
+    async def document(self, callid: int, step: int) -> bytes | None:
+        """Give the first document written with this number, if it was ever handed out."""
+
+    async def due(self, now: float, limit: int) -> list[OutboxRow]:
+        """Give up to `limit` outbox rows with `due` <= now, earliest first, then by key."""
+
+    async def next_due(self) -> float | None:
+        """Give the wall time at which the next outbox row is due; None = the outbox is empty."""
+
+    async def outbox_row(self, key: str) -> OutboxRow | None:
+        """Give one row."""
+
+    async def outbox_size(self) -> int:
+        """Count the rows."""
+
+    async def media(self, name: str, now: float) -> MediaRow | None:
+        """Give a hosted file that has not expired."""
+
+    async def recording(self, app: str, name: str, now: float) -> RecordingRow | None:
+        """Give a recording of this app that has not expired."""
+
+    async def recording_named(self, name: str, now: float) -> RecordingRow | None:
+        """Give a recording that has not expired by its unguessable name alone."""
+
+    async def live_calls(self) -> list[int]:
+        """List the callids of calls that have not ended, ascending."""
+
+    async def count_live(self) -> int:
+        """Count the calls that have not ended; cheap enough for every scrape."""
+
+    async def stale_calls(self, touched_before: float, limit: int) -> list[int]:
+        """List up to `limit` live calls whose `touched_at` is before, oldest first."""
+
+    async def purge(self, now: float, ended_before: float) -> int:
+        """Delete what expired at `now`, and calls (with history) ended before; count the calls."""
+
+
+__all__ = [
+    "CallWrite",
+    "Commit",
+    "Conflict",
+    "HistoryRow",
+    "MediaRow",
+    "OutboxRow",
+    "RecordingRow",
+    "RoomWrite",
+    "Store",
+    "StoreError",
+    "StoreUnavailable",
+    "Versioned",
+]

@@ -1,0 +1,274 @@
+"""The store in one SQLite file: for one bridge process on one machine.
+
+Commits are written by a thread of its own, grouped, into a write-ahead log. With durability
+`normal` they survive a kill of the process, with `full` also a power cut, at one flush of the disk
+per group. Live calls and rooms are answered from memory. Other programs may read the file while it
+is in use, and must not write to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from bridge.store import _sqlite_rows as rows
+from bridge.store._rules import CALLID_MAX
+from bridge.store._sqlite_cache import Cache
+from bridge.store._sqlite_file import claim, release
+from bridge.store._sqlite_thread import StoreThread, Write
+from bridge.store.protocol import (
+    CallWrite,
+    Commit,
+    HistoryRow,
+    MediaRow,
+    OutboxRow,
+    RecordingRow,
+    StoreUnavailable,
+    Versioned,
+)
+
+T = TypeVar("T")
+
+# Callids reserved at a time: at most this many and a half are skipped after a kill.
+_BLOCK = 32
+# Rows deleted in one transaction: a few milliseconds in which commits wait.
+_PURGE_ROWS = 500
+_PURGE_PAGES = 200
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a freshly opened file holds."""
+
+    secret: bytes
+    last_callid: int
+    calls: list[CallWrite]
+    rooms: dict[str, Versioned]
+
+
+class SqliteStore:
+    """The port `Store` on a file."""
+
+    def __init__(self, path: Path, durability: str = "normal") -> None:
+        self._path = path
+        self._durability = durability
+        self._claim: int | None = None
+        self._running: StoreThread | None = None
+        self._cache = Cache()
+        self._secret = b""
+        self._given = 0
+        self._reserved = 0
+        self._reservation: asyncio.Future[None] | None = None
+
+    async def open(self) -> None:
+        """Claim the file, create or migrate it, and read live calls and rooms."""
+        if self._running is not None:
+            return
+        self._claim = claim(self._path)
+        self._cache = Cache()
+        loop = asyncio.get_running_loop()
+        thread = StoreThread(self._path, self._durability, loop, self._applied)
+        try:
+            found = await thread.start(_first_look)
+        except BaseException:
+            await thread.stop()
+            self._release()
+            raise
+        self._secret = found.secret
+        self._given = found.last_callid
+        self._reserved = found.last_callid + _BLOCK
+        self._reservation = None
+        self._cache.fill(found.calls, found.rooms)
+        self._running = thread
+
+    async def close(self) -> None:
+        """Finish what was begun, give unused callids back, and release the file."""
+        if (thread := self._running) is None:
+            return
+        self._running = None
+        given = self._given
+        try:
+            await thread.ask(lambda cursor: rows.reserve_callids(cursor, given))
+        finally:
+            await thread.stop()
+            self._release()
+
+    async def ping(self) -> None:
+        """Write and commit something of no meaning."""
+        await self._thread.ask(rows.ping)
+
+    async def secret(self) -> bytes:
+        """Give the 32 random bytes made with the file."""
+        _ = self._thread
+        return self._secret
+
+    async def allocate_callid(self) -> int:
+        """Give the next callid; it waits for the disk only when a whole block went at once."""
+        while self._given >= self._reserved:
+            await asyncio.shield(self._reserve(self._thread))
+        # Asked for again after every wait: a store closed meanwhile has given its callids back.
+        thread = self._thread
+        self._given += 1
+        if self._reserved - self._given < _BLOCK // 2:
+            self._reserve(thread)
+        return self._given
+
+    async def commit(self, change: Commit) -> None:
+        """Apply it durably, or raise Conflict."""
+        call = change.call
+        steady = call is not None and self._cache.steady(call)
+        await self._thread.write(change, steady=steady)
+
+    async def find_call(self, app: str, uuid: str) -> int | None:
+        """Give the callid of Plivo's CallUUID within an app."""
+        thread = self._thread
+        if (callid := self._cache.find(app, uuid)) is not None:
+            return callid
+        return await thread.ask(lambda cursor: rows.find_call(cursor, app, uuid))
+
+    async def load_call(self, callid: int) -> Versioned | None:
+        """Give the state of a call that was not purged."""
+        thread = self._thread
+        if (state := self._cache.call(callid)) is not None:
+            return state
+        if not _storable(callid):
+            return None
+        return await thread.ask(lambda cursor: rows.load_call(cursor, callid))
+
+    async def load_room(self, key: str) -> Versioned | None:
+        """Give the state of a room."""
+        _ = self._thread
+        return self._cache.room(key)
+
+    async def history(self, callid: int) -> list[HistoryRow]:
+        """Give the history of a call in order of `seq`."""
+        if not _storable(callid):
+            return []
+        return await self._thread.ask(lambda cursor: rows.history(cursor, callid))
+
+    async def document(self, callid: int, step: int) -> bytes | None:
+        """Give the first document written with this number."""
+        if not _storable(callid) or not _storable(step):
+            return None
+        return await self._thread.ask(lambda cursor: rows.document(cursor, callid, step))
+
+    async def due(self, now: float, limit: int) -> list[OutboxRow]:
+        """Give what is due, earliest first."""
+        return await self._thread.ask(lambda cursor: rows.due(cursor, now, limit))
+
+    async def next_due(self) -> float | None:
+        """Give the earliest `due`."""
+        return await self._thread.ask(rows.next_due)
+
+    async def outbox_row(self, key: str) -> OutboxRow | None:
+        """Give one row."""
+        return await self._thread.ask(lambda cursor: rows.outbox_row(cursor, key))
+
+    async def outbox_size(self) -> int:
+        """Count the rows."""
+        return await self._thread.ask(rows.outbox_size)
+
+    async def media(self, name: str, now: float) -> MediaRow | None:
+        """Give a file that has not expired."""
+        return await self._thread.ask(lambda cursor: rows.media(cursor, name, now))
+
+    async def recording(self, app: str, name: str, now: float) -> RecordingRow | None:
+        """Give a recording of this app that has not expired."""
+        return await self._thread.ask(lambda cursor: rows.recording(cursor, app, name, now))
+
+    async def recording_named(self, name: str, now: float) -> RecordingRow | None:
+        """Give a recording that has not expired by its name alone."""
+        return await self._thread.ask(lambda cursor: rows.recording_named(cursor, name, now))
+
+    async def live_calls(self) -> list[int]:
+        """List the callids of live calls, ascending."""
+        _ = self._thread
+        return self._cache.live()
+
+    async def count_live(self) -> int:
+        """Count live calls."""
+        _ = self._thread
+        return self._cache.count()
+
+    async def stale_calls(self, touched_before: float, limit: int) -> list[int]:
+        """List live calls last touched before, oldest first."""
+        _ = self._thread
+        return self._cache.stale(touched_before, limit)
+
+    async def purge(self, now: float, ended_before: float) -> int:
+        """Delete what is over, in transactions short enough for commits to go on between them."""
+        while await self._delete(
+            lambda cursor, thread: thread.purge_media(cursor, now, _PURGE_ROWS // 10)
+        ):
+            pass
+        while await self._delete(
+            lambda cursor, _: rows.purge_recordings(cursor, now, _PURGE_ROWS) == _PURGE_ROWS
+        ):
+            pass
+        count, more = 0, True
+        while more:
+            gone, more = await self._delete(
+                lambda cursor, _: rows.purge_calls(cursor, ended_before, _PURGE_ROWS)
+            )
+            self._cache.forget(gone)
+            count += len(gone)
+        return count
+
+    @property
+    def _thread(self) -> StoreThread:
+        if self._running is None:
+            raise StoreUnavailable(f"The store {self._path} is not open.")
+        return self._running
+
+    def _applied(self, write: Write) -> None:
+        self._cache.apply(write.change, steady=write.steady)
+
+    async def _delete(self, query: Callable[[sqlite3.Cursor, StoreThread], T]) -> T:
+        thread = self._thread
+
+        def whole(cursor: sqlite3.Cursor) -> T:
+            cursor.execute("BEGIN IMMEDIATE")
+            answer = query(cursor, thread)
+            cursor.execute("COMMIT")
+            return answer
+
+        return await thread.ask(whole, pages=_PURGE_PAGES)
+
+    def _reserve(self, thread: StoreThread) -> asyncio.Future[None]:
+        """Reserve another block, or give the reservation that is on its way."""
+        if self._reservation is not None:
+            return self._reservation
+        upto = self._reserved + _BLOCK
+
+        def reserved(future: asyncio.Future[None]) -> None:
+            self._reservation = None
+            # A failure is told to those who wait; the next call tries again.
+            if not future.cancelled() and future.exception() is None:
+                self._reserved = upto
+
+        self._reservation = thread.ask(lambda cursor: rows.reserve_callids(cursor, upto))
+        self._reservation.add_done_callback(reserved)
+        return self._reservation
+
+    def _release(self) -> None:
+        if self._claim is not None:
+            release(self._claim)
+            self._claim = None
+
+
+def _first_look(cursor: sqlite3.Cursor) -> _Found:
+    last = rows.last_callid(cursor)
+    rows.reserve_callids(cursor, last + _BLOCK)
+    return _Found(rows.secret(cursor), last, rows.live_calls(cursor), rows.rooms(cursor))
+
+
+def _storable(number: int) -> bool:
+    """Tell whether it can be in the file at all: apps may ask for any callid JSON can spell."""
+    return 0 <= number <= CALLID_MAX
+
+
+__all__ = ["SqliteStore"]

@@ -1,0 +1,464 @@
+"""What the SQLite store promises beyond the port: its file, its errors, its threads."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import os
+import sqlite3
+import stat
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from support_store import call, file, line, task
+
+from bridge.store import _sqlite_checkpoint, _sqlite_file, _sqlite_thread
+from bridge.store._sqlite_checkpoint import Checkpointer
+from bridge.store._sqlite_file import connect
+from bridge.store._sqlite_schema import MIGRATIONS, migrate
+from bridge.store.protocol import Commit, Conflict, StoreUnavailable, Versioned
+from bridge.store.sqlite import SqliteStore
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Name a file that is not there yet."""
+    return tmp_path / "bridge.db"
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[SqliteStore]:
+    """Open an empty store."""
+    store = SqliteStore(path)
+    await store.open()
+    yield store
+    await store.close()
+
+
+def _content(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def _overwrite(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def _make_directory(path: Path) -> None:
+    path.mkdir()
+
+
+async def _refusal(path: Path) -> str:
+    store = SqliteStore(path)
+    with pytest.raises(StoreUnavailable) as caught:
+        await store.open()
+    return str(caught.value)
+
+
+# --- one process, many readers ----------------------------------------------------------------
+
+
+async def test_file_is_claimed_by_one_store(store: SqliteStore, path: Path) -> None:
+    """A second store on the same file is refused with the process that has it, and later not."""
+    refusal = await _refusal(path)
+    await store.close()
+    await store.open()
+
+    assert f"{path} is in use by another bridge (process {os.getpid()}): stop that one" in refusal
+
+
+async def test_open_store_may_be_opened_again(store: SqliteStore) -> None:
+    """Opening what is open changes nothing."""
+    await store.commit(Commit(call(1)))
+    await store.open()
+
+    assert [1] == await store.live_calls()
+
+
+async def test_refused_store_can_be_opened_once_the_reason_is_gone(path: Path) -> None:
+    """A failed `open` keeps neither the claim nor a thread."""
+    before = set(threading.enumerate())
+    _overwrite(path, b"no database at all" * 100)
+    store = SqliteStore(path)
+    with pytest.raises(StoreUnavailable):
+        await store.open()
+    _overwrite(path, b"")
+    await store.open()
+    await store.close()
+
+    assert set() == set(threading.enumerate()) - before
+
+
+async def test_other_programs_may_read(store: SqliteStore, path: Path) -> None:
+    """A reader sees what was committed and holds up nobody, even in the middle of reading."""
+    await store.commit(Commit(call(1), history=[line(1, 1)]))
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    seen = reader.execute("SELECT callid, seq FROM history").fetchall()
+    await store.commit(Commit(call(1, 1)))
+    reader.close()
+
+    assert [(1, 1)] == seen
+    assert Versioned(2, b"{}") == await store.load_call(1)
+
+
+async def test_writer_beside_the_store_is_reported(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit that another program keeps from being written fails; the next one succeeds."""
+    await store.close()
+    monkeypatch.setattr(_sqlite_file, "_BUSY_SECONDS", 0.01)
+    await store.open()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    changes = [Commit(call(n)) for n in (1, 2)]
+
+    answers = await asyncio.gather(*map(store.commit, changes), return_exceptions=True)
+    with pytest.raises(StoreUnavailable, match="another program is writing"):
+        await store.ping()
+    other.execute("ROLLBACK")
+    other.close()
+    await store.commit(changes[0])
+
+    assert [StoreUnavailable] * 2 == [type(answer) for answer in answers]
+    assert "another program is writing to it; close that program" in str(answers[0])
+    assert [1] == await store.live_calls()
+
+
+async def test_file_is_private(store: SqliteStore, path: Path) -> None:
+    """Database, log and claim can be read by their owner alone."""
+    await store.commit(Commit(call(1)))
+
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    assert dict.fromkeys(modes, 0o600) == modes
+    assert {"bridge.db", "bridge.db-wal", "bridge.db.lock"} <= set(modes)
+
+
+# --- files that cannot be used ----------------------------------------------------------------
+
+
+async def test_missing_directory_is_named(tmp_path: Path) -> None:
+    """The sentence names the directory to create."""
+    refusal = await _refusal(tmp_path / "no" / "a.db")
+
+    assert f"The directory {tmp_path}/no does not exist: create it" in refusal
+
+
+async def test_directory_is_no_file(tmp_path: Path) -> None:
+    """A directory in the place of the file is called one."""
+    assert f"{tmp_path} is a directory: name a file" in await _refusal(tmp_path)
+
+
+async def test_unwritable_directory_is_named() -> None:
+    """Where nothing can be created, the sentence says why."""
+    refusal = await _refusal(Path("/proc/bridge.db"))
+
+    assert "The store /proc/bridge.db cannot be used: " in refusal
+
+
+async def test_disk_without_locks_is_explained(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where files cannot be locked, the store is not opened without a claim."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+    assert f"The store {path} cannot be used: No locks available." == await _refusal(path)
+
+
+def test_disk_without_a_write_ahead_log_is_refused() -> None:
+    """SQLite in any other mode would be slower and unsafe beside readers, so it is not used."""
+    with pytest.raises(StoreUnavailable, match="use a local disk"):
+        connect(Path(":memory:"), "normal")
+
+
+async def test_unreadable_claim_is_explained(path: Path) -> None:
+    """A directory in the place of the lock file does not end in a traceback."""
+    _make_directory(Path(f"{path}.lock"))
+
+    assert f"The store {path} cannot be used: Is a directory." == await _refusal(path)
+
+
+async def test_file_of_another_kind_is_refused(path: Path) -> None:
+    """A file that is no database is left as it is."""
+    content = b"-- notes, not a database --" * 100
+    _overwrite(path, content)
+
+    assert "it is not a database; restore a backup" in await _refusal(path)
+    assert content == _content(path)
+
+
+async def test_database_of_another_program_is_refused(path: Path) -> None:
+    """A database with tables of somebody else is not migrated."""
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE customers (name)")
+    other.close()
+
+    assert "is a database of another program" in await _refusal(path)
+
+
+async def test_file_of_a_newer_release_is_refused(store: SqliteStore, path: Path) -> None:
+    """A schema number this release does not know is named together with the one it knows."""
+    await store.close()
+    newer = sqlite3.connect(path)
+    newer.execute("PRAGMA user_version = 99")
+    newer.close()
+
+    expected = f"written by a newer release (schema 99, this release knows {len(MIGRATIONS)})"
+    assert expected in await _refusal(path)
+
+
+async def test_damaged_file_is_reported(store: SqliteStore, path: Path) -> None:
+    """Pages that make no sense end in a sentence, at the latest when they are read."""
+    await store.commit(Commit(call(1), history=[line(1, 1, body=b"x" * 50_000)]))
+    await store.close()
+    content = _content(path)
+    _overwrite(path, content[:4096] + os.urandom(len(content) - 4096))
+
+    assert "it is damaged; restore a backup" in await _refusal(path)
+
+
+async def test_full_disk_is_reported_and_changes_nothing(store: SqliteStore) -> None:
+    """Commits that do not fit fail with the reason; what was there is there, and goes on."""
+    await store.commit(Commit(call(1)))
+    pages = await store._thread.ask(lambda c: c.execute("PRAGMA page_count").fetchone()[0])
+    await store._thread.ask(lambda c: c.execute(f"PRAGMA max_page_count = {pages}").fetchone())
+    huge = [line(1, 2, body=b"x" * 100_000)]
+
+    for base in (1, 1):
+        with pytest.raises(StoreUnavailable, match="the disk is full; free some space"):
+            await store.commit(Commit(call(1, base, blob=b"lost"), history=huge))
+    await store._thread.ask(lambda c: c.execute("PRAGMA max_page_count = 100000").fetchone())
+
+    assert Versioned(1, b"{}") == await store.load_call(1)
+    await store.commit(Commit(call(1, 1, blob=b"kept"), history=huge))
+    assert Versioned(2, b"kept") == await store.load_call(1)
+
+
+# --- groups -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [
+        (Commit(call(2), history=[line(2**70, 1)]), OverflowError),
+        (Commit(call(2), outbox=[task("\ud800")]), UnicodeEncodeError),
+        (Commit(call(2, blob=None), media=[file("m", 9.0)]), sqlite3.IntegrityError),  # type: ignore[arg-type]
+        (Commit(call(2, blob=[])), sqlite3.ProgrammingError | sqlite3.InterfaceError),  # type: ignore[arg-type]
+    ],
+)
+async def test_value_that_cannot_be_stored_concerns_its_own_commit(
+    store: SqliteStore, bad: Commit, error: type[Exception]
+) -> None:
+    """Of commits made at the same moment, one that cannot be written at all fails alone."""
+    changes = [Commit(call(1)), bad, Commit(call(3)), Commit(call(1)), Commit(call(4))]
+
+    answers = await asyncio.gather(*map(store.commit, changes), return_exceptions=True)
+
+    assert [True, False, True] == [answers[n] is None for n in (0, 1, 2)]
+    assert isinstance(answers[1], error)
+    assert isinstance(answers[3], Conflict)
+    assert [1, 3, 4] == await store.live_calls()
+    assert None is await store.load_call(2)
+    assert None is await store.media("m", 0.0)
+
+
+async def test_waiting_commits_share_a_transaction(store: SqliteStore) -> None:
+    """A hundred commits made at once take far fewer transactions than commits."""
+    await store.commit(Commit(call(1)))
+    statements: list[str] = []
+    await store._thread.ask(lambda c: c.connection.set_trace_callback(statements.append))
+    await asyncio.gather(*(store.commit(Commit(call(n))) for n in range(2, 102)))
+    await store._thread.ask(lambda c: c.connection.set_trace_callback(None))
+
+    assert 100 == sum("INSERT INTO call" in statement for statement in statements)
+    assert 10 >= statements.count("COMMIT")
+
+
+async def test_step_of_a_live_call_rewrites_no_index(store: SqliteStore) -> None:
+    """The usual step sets no indexed column and reads nothing beforehand."""
+    await store.commit(Commit(call(1)))
+    statements: list[str] = []
+    await store._thread.ask(lambda c: c.connection.set_trace_callback(statements.append))
+    await store.commit(Commit(call(1, 1), history=[line(1, 2)]))
+    await store._thread.ask(lambda c: c.connection.set_trace_callback(None))
+
+    words = [statement.split()[0] for statement in statements]
+    assert ["BEGIN", "UPDATE", "INSERT", "COMMIT"] == words
+    assert "uuid" not in statements[1]
+
+
+@pytest.mark.parametrize(("durability", "expected"), [("normal", 1), ("full", 2)])
+async def test_durability_is_what_was_asked_for(path: Path, durability: str, expected: int) -> None:
+    """`normal` leaves flushing to the system, `full` flushes with every group."""
+    store = SqliteStore(path, durability)
+    await store.open()
+    level = await store._thread.ask(lambda c: c.execute("PRAGMA synchronous").fetchone()[0])
+    await store.close()
+
+    assert expected == level
+
+
+async def test_callids_wait_for_a_reservation_only_when_a_block_is_used_up(
+    store: SqliteStore,
+) -> None:
+    """The callids of a block are given at once; a store closed meanwhile gives none twice."""
+    given = [await store.allocate_callid() for _ in range(16)]
+    burst = asyncio.gather(*(store.allocate_callid() for _ in range(100)), return_exceptions=True)
+    await asyncio.sleep(0)
+    await store.close()
+    answers = await burst
+    await store.open()
+    next_one = await store.allocate_callid()
+
+    told = given + [answer for answer in answers if isinstance(answer, int)]
+    assert list(range(1, len(told) + 1)) == told
+    assert len(told) + 1 == next_one
+
+
+async def test_callids_are_refused_when_none_can_be_reserved(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A used-up block that cannot be renewed is an error, and the count goes on afterwards."""
+    await store.close()
+    monkeypatch.setattr(_sqlite_file, "_BUSY_SECONDS", 0.01)
+    await store.open()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    given: list[int] = []
+
+    async def take_all() -> None:
+        while len(given) < 1000:
+            given.append(await store.allocate_callid())
+
+    with pytest.raises(StoreUnavailable, match="another program is writing"):
+        await take_all()
+    other.execute("ROLLBACK")
+    other.close()
+    given += [await store.allocate_callid() for _ in range(50)]
+
+    assert list(range(1, len(given) + 1)) == given
+
+
+# --- checkpoints ------------------------------------------------------------------------------
+
+
+def _log_generation(path: Path) -> bytes:
+    """Read the checkpoint sequence number in the header of the write-ahead log."""
+    return Path(f"{path}-wal").read_bytes()[12:16]
+
+
+async def test_log_starts_afresh_while_commits_go_on(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The write-ahead log does not grow for ever: now and then it is emptied into the database."""
+    monkeypatch.setattr(_sqlite_thread, "_CHECKPOINT_PAGES", 50)
+    monkeypatch.setattr(_sqlite_checkpoint, "_LOG_PAGES", 200)
+    await store.commit(Commit(call(1)))
+    before = _log_generation(path)
+
+    for base in range(1, 20_000):
+        await store.commit(Commit(call(1, base), history=[line(1, base)]))
+        if before != _log_generation(path):
+            break
+
+    assert before != _log_generation(path)
+
+
+async def test_large_files_count_for_the_log(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hosted file of a megabyte brings the next checkpoint as near as hundreds of steps do."""
+    woken: list[int] = []
+    number = 0
+
+    def wake(_: Checkpointer) -> bool:
+        woken.append(number)
+        return True
+
+    monkeypatch.setattr(_sqlite_thread, "_CHECKPOINT_PAGES", 2000)
+    monkeypatch.setattr(Checkpointer, "wake", wake)
+    for number in range(20):
+        await store.commit(Commit(media=[file(f"m{number}", 1.0, bytes(1_000_000))]))
+        await store.ping()
+
+    assert [8, 17] == woken
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(0, True), (1000, False)])
+def test_long_log_is_noticed(
+    path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, expected: bool
+) -> None:
+    """The helper asks the writer to finish only when the log is long."""
+    monkeypatch.setattr(_sqlite_checkpoint, "_LOG_PAGES", limit)
+    writer = connect(path, "normal")
+    writer.execute("CREATE TABLE t (x)")
+    helper = Checkpointer(path, "normal")
+    helper.wake()
+    helper.stop()
+    writer.close()
+
+    assert expected == helper.overdue
+
+
+def test_checkpointer_that_cannot_open_the_file_ends(tmp_path: Path) -> None:
+    """Without a database to work on the helper ends, and says so when it is woken."""
+    helper = Checkpointer(tmp_path / "no" / "a.db", "normal")
+    helper.stop()
+
+    assert False is helper.wake()
+
+
+async def test_writer_takes_the_place_of_a_helper_that_failed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a helper the log is still emptied."""
+    monkeypatch.setattr(Checkpointer, "_run", lambda self: None)
+    monkeypatch.setattr(_sqlite_thread, "_CHECKPOINT_PAGES", 10)
+    store = SqliteStore(path)
+    await store.open()
+    await store.commit(Commit(call(1)))
+    before = _log_generation(path)
+    for base in range(1, 10):
+        await store.commit(Commit(call(1, base)))
+    after = _log_generation(path)
+    await store.close()
+
+    assert before != after
+
+
+# --- migrations -------------------------------------------------------------------------------
+
+_SECOND = ("ALTER TABLE call ADD COLUMN extra", "CREATE TABLE more (x)")
+
+
+async def test_older_file_is_migrated_and_keeps_its_rows(store: SqliteStore, path: Path) -> None:
+    """Only the migrations a file has not had are run."""
+    await store.commit(Commit(call(1)))
+    await store.close()
+
+    connection = connect(path, "normal")
+    migrate(connection.cursor(), path, (*MIGRATIONS, _SECOND))
+    rows = connection.execute("SELECT callid, extra FROM call").fetchall()
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    connection.close()
+
+    assert [(1, None)] == rows
+    assert len(MIGRATIONS) + 1 == version
+
+
+async def test_failed_migration_leaves_the_file_as_it_was(store: SqliteStore, path: Path) -> None:
+    """A migration that fails in the middle is undone whole."""
+    await store.commit(Commit(call(1)))
+    await store.close()
+
+    connection = connect(path, "normal")
+    with pytest.raises(sqlite3.OperationalError):
+        migrate(connection.cursor(), path, (*MIGRATIONS, (*_SECOND, "CREATE TABLE call (x)")))
+    connection.close()
+    await store.open()
+
+    assert [1] == await store.live_calls()
