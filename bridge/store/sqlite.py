@@ -35,9 +35,9 @@ T = TypeVar("T")
 
 # Callids reserved at a time: at most this many and a half are skipped after a kill.
 _BLOCK = 32
-# Rows deleted in one transaction: a few milliseconds in which commits wait.
-_PURGE_ROWS = 500
-_PURGE_PAGES = 200
+# Rows deleted in one transaction: about a millisecond in which commits wait.
+_PURGE_ROWS = 200
+_PURGE_PAGES = 80
 
 
 @dataclass(slots=True)
