@@ -1,0 +1,210 @@
+"""`rt-bridge demo`: what a newcomer sees first, as a process of its own and inside."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import itertools
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+import pytest
+from rich.console import Console
+
+from bridge import demo
+from bridge.simulator.caller import ScriptedCaller
+from bridge.simulator.report import print_timeline
+from bridge.simulator.script import HangUp, Press
+from bridge.simulator.timeline import Entry, Timeline
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def _inside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Leave the log of this process as it is, and keep the demo's files apart."""
+    monkeypatch.setattr(demo, "configure_logging", lambda *_args, **_options: None)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Give the environment of a newcomer's shell, with the temporary files in a folder."""
+    return {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUTF8": "1"}
+
+
+def test_demo_process(tmp_path: Path) -> None:
+    """`python -m bridge demo --exit` prints the whole conversation and leaves nothing behind."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bridge", "demo", "--exit"],
+        cwd=ROOT,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (0, "") == (done.returncode, done.stderr)
+    said = [
+        line.split("caller hears   ")[1] for line in done.stdout.splitlines() if "hears" in line
+    ]
+    assert ["“Welcome.”", "“Please", "“You", "“Press", "“Speak", "a"] == [
+        text.split()[0] for text in said
+    ][:6]
+    assert "“Goodbye.” (WOMAN en-GB)" == said[-1]
+    for text in (
+        "caller         presses 42#",
+        '"command": "read", "command_id": "age", "command_result": "42"',
+        '<Speak voice="WOMAN" language="en-GB">You are 42.</Speak>',
+        "<Redirect>http://127.0.0.1:",
+        "speaks for 4 s and presses #",
+        "is told busy",
+        "is told no-answer",
+        '"command_result": "NOANSWER"',
+        '"command_result": "LEFT_CONFERENCE"',
+        "call ends      Normal Hangup (4000), by Answer XML",
+        '"call_status": "HANGUP"',
+        "The call went as scripted: 16 documents.",
+    ):
+        assert text in done.stdout
+    assert re.search(r"^  2     \d\.\d s  redirect: .* ms\)$", done.stdout, re.MULTILINE)
+    assert "\x1b" not in done.stdout
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_demo_serves_on(tmp_path: Path) -> None:
+    """Without --exit the bridge goes on serving, its curl example works, and Ctrl-C ends it well."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "bridge", "demo"],
+        cwd=ROOT,
+        env=environment(tmp_path) | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        command = _line_with(process.stdout, "  curl http://")
+        status = _line_with(process.stdout, "Health and metrics")
+        answer = _curl(shlex.split(command))
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+
+    assert "Welcome." in answer
+    assert "/readyz" in status
+    assert "Stopping.\n" == rest
+    assert 0 == process.returncode
+
+
+@pytest.mark.usefixtures("_inside")
+def test_demo_inside(capsys: pytest.CaptureFixture[str]) -> None:
+    """The demo's status is 0 when the call went as scripted."""
+    status = demo.run_demo(exit_after_call=True)
+
+    assert 0 == status
+    assert "The call went as scripted" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_inside")
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        ((HangUp(during="Speak"),), "not with Normal Hangup (4000), by Answer XML"),
+        ((Press("4#"), Press("0"), Press("1")), "Record comes where the script has Press"),
+    ],
+    ids=["other end", "other course"],
+)
+def test_demo_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], script: Any, sentence: str
+) -> None:
+    """A call that does not go as scripted gives status 1, says why, and the log is kept."""
+    monkeypatch.setattr(demo, "SCRIPT", script)
+    monkeypatch.setattr(demo, "PATIENCE_S", 0.0)
+
+    status = demo.run_demo(exit_after_call=True)
+
+    printed = capsys.readouterr()
+    assert 1 == status
+    assert sentence in printed.out
+    assert Path(printed.err.split()[-1]).is_file()
+
+
+@pytest.mark.usefixtures("_inside")
+def test_demo_without_the_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An app that is never told of the end is a failure."""
+    monkeypatch.setattr(demo, "PATIENCE_S", 0.0)
+
+    async def keep_quiet(caller: ScriptedCaller, ending: object) -> None:
+        caller.add("ends", demo.EXPECTED_END)
+
+    monkeypatch.setattr(ScriptedCaller, "hang_up", keep_quiet)
+
+    status = demo.run_demo(exit_after_call=True)
+
+    assert 1 == status
+    assert "the app was not told that the call is over" in capsys.readouterr().out
+
+
+def test_demo_without_example(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Outside of a checkout one sentence says what is missing."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def refuse(name: str) -> object:
+        raise ModuleNotFoundError(f"No module named {name!r}")
+
+    monkeypatch.setattr(importlib, "import_module", refuse)
+
+    status = demo.run_demo(exit_after_call=True)
+
+    assert 1 == status
+    assert (
+        "The example app cannot be imported (No module named 'examples.ivr'): run the demo from a "
+        "checkout of the repository, where examples/ivr.py is; it is not part of the installed "
+        "package.\n"
+    ) == capsys.readouterr().err
+
+
+def test_demo_on_a_terminal() -> None:
+    """On a terminal the timeline is coloured and long lines fold without losing a character."""
+    xml = "<Response><Speak>" + "x" * 200 + "</Speak></Response>"
+    timeline = Timeline([Entry(0.0, "asks", "answer", "", 1.0), Entry(0.0, "gets", "", xml)])
+    out = io.StringIO()
+
+    print_timeline(timeline, Console(file=out, force_terminal=True, width=80))
+
+    assert "\x1b[" in out.getvalue()
+    plain = re.sub(r"\x1b\[[0-9;]*m|\s", "", out.getvalue())
+    assert f"10.0sanswer(1.0ms)PlivoXML{xml}" == plain
+
+
+def _curl(words: list[str]) -> str:
+    """Do what the printed command does, also where curl is not installed."""
+    pairs = list(itertools.pairwise(words))
+    headers = dict(value.split(": ") for option, value in pairs if option == "-H")
+    data = "&".join(value for option, value in pairs if option == "-d").encode()
+    url = urlsplit(words[1])
+    connection = HTTPConnection(url.netloc, timeout=10)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    connection.request("POST", url.path, data, headers | form)
+    text = connection.getresponse().read().decode()
+    connection.close()
+    return text
+
+
+def _line_with(stream: IO[str], text: str) -> str:
+    for line in stream:
+        if text in line:
+            return line
+    raise AssertionError(f"no line with {text!r}")
