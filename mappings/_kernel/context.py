@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 from mappings._kernel.errors import CommandRefused
 from mappings._plivo.verbs import Asset, Play, Speak
@@ -56,6 +56,8 @@ class CallContext:
                     sentence = f"the media library has no id {media.id}: add it to the bridge's media settings"
                     raise CommandRefused("MEDIA_NOT_FOUND", sentence)
                 return (Play(url),)
+            case _:
+                assert_never(media)
 
     def answer_first(self) -> tuple[Sound, ...]:
         """Give the verbs that answer a ringing call before a verb that would leave it ringing."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, assert_never, get_args
 
 from mappings._kernel import events
 from mappings._kernel.actions import Reply
@@ -172,6 +172,8 @@ def dump(fact: Fact) -> list[Any]:
             return ["e", *dump_event(fact.event)]
         case CommandFinished():
             return ["f", fact.result, fact.error]
+        case _:
+            assert_never(fact)
 
 
 def load(stored: Sequence[Any]) -> Fact:
