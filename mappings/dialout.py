@@ -4,7 +4,7 @@
 |---|---|---|---|
 | targets[].number | Dial, one per target, in order | (required) | E.164 |
 | targets[].timeout | Dial timeout | 30 | s, 5 to 300; cut at the 120 s Plivo rings at most |
-| cli | callerId | BLOCKED | BLOCKED presents the configured number, else the account's own number of the call: Plivo cannot withhold it |
+| cli | callerId | BLOCKED | BLOCKED presents the configured number, else the account's own number of the call: Plivo cannot withhold it; neither known → INVALID_PARAMS, since Plivo would show the caller's |
 | ringtone | dialMusic | RING | MUSIC plays own music or the configured file |
 | whisper | confirmSound | none | unknown id → MEDIA_NOT_FOUND |
 | cdr_field | none | "" | ≤ 32 alphanumeric; kept in the call's history |
@@ -20,6 +20,7 @@ from pydantic import AfterValidator, Field
 
 from mappings._kernel.actions import Note, Reply
 from mappings._kernel.command import Flow, command
+from mappings._kernel.errors import CommandRefused
 from mappings._kernel.events import DialEnded
 from mappings._plivo.numbers import to_plivo
 from mappings._plivo.verbs import Asset, Dial, Hangup, Play, Sounds
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 #: "the ring limit of a call is 120" (plivo-facts 2.6).
 LONGEST_RING_S: Final = 120
+#: Far more than a caller waits for.
+MOST_TARGETS: Final = 100
 #: Raw causes for a caller id the account may not present (plivo-facts 8, code 3030).
 REFUSED_CALLER_ID: Final = frozenset({"3030", "UNKNOWN_CALLER_ID", "Unknown Caller ID"})
 
@@ -43,10 +46,17 @@ class Target(Params):
     timeout: int = Field(30, ge=5, le=300)
 
 
+def _enough(targets: tuple[Target, ...]) -> tuple[Target, ...]:
+    # Not min_length: pydantic counts good targets only, and would complain twice of one bad one.
+    if not 1 <= len(targets) <= MOST_TARGETS:
+        raise ValueError(f"1 to {MOST_TARGETS} targets are expected, not {len(targets)}")
+    return targets
+
+
 class DialoutParams(Params):
     """Params of `dialout`."""
 
-    targets: tuple[Target, ...] = Field(min_length=1, max_length=100)
+    targets: Annotated[tuple[Target, ...], AfterValidator(_enough)]
     cli: Annotated[str, AfterValidator(caller_id)] = "BLOCKED"
     ringtone: Literal["MUSIC", "RING"] = "RING"
     whisper: RtMedia = NoMedia()
@@ -57,6 +67,13 @@ class DialoutParams(Params):
 def dialout(p: DialoutParams, call: CallContext) -> Flow:
     """Dial until one answers; a bridged call that is over hangs up, otherwise NOANSWER."""
     presented = call.caller_id if p.cli == "BLOCKED" else p.cli
+    if not presented:
+        # Without callerId Plivo shows the caller's own number (plivo-facts 2.6).
+        raise CommandRefused(
+            "INVALID_PARAMS",
+            "dialout.cli: BLOCKED has no number to stand in for the caller's: "
+            "set BRIDGE_APP_BLOCKED_CALLER_ID",
+        )
     whisper = call.sounds(p.whisper)
     music = Sounds((Play(call.dial_music_url or Asset("music")),))
     for position, target in enumerate(p.targets):
@@ -64,7 +81,7 @@ def dialout(p: DialoutParams, call: CallContext) -> Flow:
             Dial(
                 number=to_plivo(target.number),
                 timeout=min(target.timeout, LONGEST_RING_S),
-                caller_id=to_plivo(presented) or None,
+                caller_id=to_plivo(presented),
                 confirm_sound=Sounds(whisper) if whisper else None,
                 dial_music=music if p.ringtone == "MUSIC" else "real",
             )
