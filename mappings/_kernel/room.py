@@ -8,7 +8,7 @@ decision 3).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 #: Tombstones kept per room; late callbacks come within seconds.
 MOST_GONE: Final = 64
@@ -63,6 +63,8 @@ def step(room: Room, event: Entered | Exited) -> list[KickMember]:
             return []
         case Exited():
             return _exit(room, event)
+        case _:
+            assert_never(event)
 
 
 def dump(room: Room) -> dict[str, Any]:

@@ -1,0 +1,34 @@
+"""Phone numbers in params: forgiving about spelling, strict about what is a number."""
+
+from __future__ import annotations
+
+import pytest
+
+from mappings._rt.numbers import caller_id, phone_number
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["+33612345678", "33612345678", "0033612345678", " +33 6 12 34 56 78 ", "+33-6.12.34.56.78"],
+)
+def test_number_is_read_in_any_spelling(raw: str) -> None:
+    """The country code is required, everything else is spelling."""
+    assert "+33612345678" == phone_number(raw)
+    assert "+33612345678" == caller_id(raw)
+
+
+@pytest.mark.parametrize("raw", ["", "0612345678", "+", "12", "+336x", "anonymous", "sip:a@b"])
+def test_what_is_no_number_is_refused(raw: str) -> None:
+    """The sentence shows a good number and never the bad one."""
+    with pytest.raises(ValueError, match=r"\+33612345678") as caught:
+        phone_number(raw)
+
+    assert not raw.strip("+") or raw not in str(caught.value)
+
+
+@pytest.mark.parametrize("raw", ["BLOCKED", "blocked", " Blocked "])
+def test_blocked_is_a_caller_id(raw: str) -> None:
+    """BLOCKED may be written in any case, and is no number to dial."""
+    assert "BLOCKED" == caller_id(raw)
+    with pytest.raises(ValueError, match="must be an international number"):
+        phone_number(raw)
