@@ -20,10 +20,11 @@ def test_number_is_read_in_any_spelling(raw: str) -> None:
 @pytest.mark.parametrize("raw", ["", "0612345678", "+", "12", "+336x", "anonymous", "sip:a@b"])
 def test_what_is_no_number_is_refused(raw: str) -> None:
     """The sentence shows a good number and never the bad one."""
-    with pytest.raises(ValueError, match=r"\+33612345678") as caught:
+    with pytest.raises(ValueError, match="must be") as caught:
         phone_number(raw)
 
-    assert not raw.strip("+") or raw not in str(caught.value)
+    sentence = 'must be an international number such as "+33612345678": 7 to 15 digits'
+    assert sentence == str(caught.value)
 
 
 @pytest.mark.parametrize("raw", ["BLOCKED", "blocked", " Blocked "])
