@@ -67,10 +67,12 @@ def conference(p: ConferenceParams, call: CallContext) -> Flow:
     )
     opening = call.sounds(p.welcome)
     if p.pin_code:
+        # Looked up before anybody is asked: an unknown id must not waste the caller's PIN.
+        valid = call.sounds(p.pin_valid)
         verdict = yield from pin_flow(p, call, opening)
         if verdict:
             return verdict
-        opening = call.sounds(p.pin_valid)
+        opening = valid
     return (
         yield from room_flow(
             p.id, call, opening, sounds, auto_leave_when_alone=p.auto_leave_when_alone
