@@ -5,7 +5,7 @@
 | announce | Speak or Play before the recording starts | none | unknown id → MEDIA_NOT_FOUND |
 | feeds | record_channel_type | both | all, both, leg_a, leg_b; Plivo records both legs in any case: one leg alone gives a stereo file with both |
 | transcription | transcription_type=auto | false | English only |
-| locale | none | "" | Plivo transcribes English only |
+| locale | none | "" | Plivo transcribes English only: another language is noted |
 | ner, pii, sentiment | none | true | no counterpart: accepted and noted |
 
 The result is Plivo's recording id. Without REST: Record recordSession, whose action carries the id.
@@ -48,6 +48,8 @@ def start_call_recording(p: StartCallRecordingParams, call: CallContext) -> Flow
     """Announce it, start it, and return the id of the recording."""
     if p.ner or p.pii or p.sentiment:
         yield Note("NOT_SUPPORTED", "ner, pii and sentiment have no counterpart at Plivo")
+    if p.transcription and p.locale and not p.locale.lower().startswith("en"):
+        yield Note("NOT_SUPPORTED", "locale: Plivo transcribes English only")
     opening = call.sounds(p.announce) or call.answer_first()
     if call.rest:
         if opening:
