@@ -31,7 +31,6 @@ from difflib import SequenceMatcher
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Self
 
-from mappings._rt.media import LibraryMedia, TtsMedia
 from playbook_expectations import (
     CallEnded,
     Document,
@@ -55,6 +54,7 @@ from mappings._kernel.facts import (
     dump_start,
 )
 from mappings._plivo.voices import resolve_voice
+from mappings._rt.media import LibraryMedia, TtsMedia
 from mappings.registry import newest
 
 if TYPE_CHECKING:
