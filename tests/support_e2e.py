@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from aiohttp import web
@@ -32,6 +32,7 @@ PATIENCE_S = 5.0
 
 Json = dict[str, Any]
 Reply = Json | bytes | int | web.Response | Callable[[Json], Awaitable[Json | web.Response]]
+Found = TypeVar("Found")
 Make = Callable[..., Awaitable["World"]]
 
 
@@ -198,6 +199,24 @@ class World:
             self.clock.advance(1)
         return task.result()
 
+    async def until(self, check: Callable[[], Awaitable[Found]]) -> Found:
+        """Let virtual time pass until something true is found."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not (found := await check()):
+                self.clock.advance(1)
+                await asyncio.sleep(0.002)
+        return found
+
+    async def delivered(self, count: int = 1) -> list[Json]:
+        """Wait for so many final requests, and until nothing is left to be delivered."""
+
+        async def empty() -> bool:
+            return await self.bridge.store.outbox_size() == 0
+
+        await self.ticking(self.app.heard(count, final=True))
+        await self.until(empty)
+        return self.app.finals
+
     async def admin(self, path: str) -> tuple[int, str]:
         """Ask the admin listener."""
         url = f"http://127.0.0.1:{self.bridge.admin_port}{path}"
@@ -205,9 +224,7 @@ class World:
             return response.status, await response.text()
 
 
-def settings_for(
-    app_url: str, store: str, recordings_url: str, app: Json, settings: Json
-) -> Settings:
+def settings_for(store: str, api_url: str, settings: Json) -> Settings:
     """Make settings on free ports, with signatures on and everything else at its default."""
     return Settings.model_validate(
         {
@@ -216,10 +233,9 @@ def settings_for(
             "admin_listen": "127.0.0.1:0",
             "plivo_auth_id": ACCOUNT.auth_id,
             "plivo_auth_tokens": [ACCOUNT.auth_token],
-            "plivo_api_url": recordings_url,
+            "plivo_api_url": api_url,
             "plivo_rest": False,
             "store": store,
-            "apps": {"DEFAULT": {"url": app_url, **app}},
             **settings,
         }
     )
@@ -245,6 +261,7 @@ async def world(
     store: str = "memory:",
     api_url: str | None = None,
     app: Json | None = None,
+    more_apps: Sequence[str] = (),
     **settings: Any,
 ) -> AsyncIterator[World]:
     """Start everything, and stop it in the order in which a deployment would."""
@@ -257,7 +274,9 @@ async def world(
         clock = VirtualClock()
         if store == "sqlite":
             store = f"sqlite:///{folder}/bridge.db"
-        chosen = settings_for(recorder.url, store, api_url or recordings, app or {}, settings)
+        one = {"url": recorder.url, **(app or {})}
+        settings = {"apps": dict.fromkeys(["DEFAULT", *more_apps], one), **settings}
+        chosen = settings_for(store, api_url or recordings, settings)
         bridge = Bridge(chosen, clock)
         await bridge.start()
         stack.push_async_callback(bridge.stop)

@@ -116,7 +116,9 @@ class Leg:
         """Give what the hangup URL gets besides; `ended` is wall time in s."""
         cause, code, name, source = ending
         seconds = max(0, round(ended - self.began)) if self.status == "completed" else 0
-        times = {"StartTime": self.began, "AnswerTime": self.began, "EndTime": ended}
+        times = {"StartTime": self.began, "EndTime": ended}
+        if self.status == "completed":
+            times["AnswerTime"] = self.began
         return {
             "Event": "Hangup",
             "HangupCause": cause,
@@ -138,9 +140,13 @@ class Leg:
         *,
         method: Method | None = None,
         token: str | None = None,
+        bare: bool = False,
     ) -> Answer:
-        """Make one signed webhook request; the fragment is configuration and is not sent."""
-        pairs = list((self.parameters() | dict(extra or {})).items())
+        """Make one signed webhook request; the fragment is configuration and is not sent.
+
+        `bare` leaves out the standard parameters, `token` signs with another token.
+        """
+        pairs = list((({} if bare else self.parameters()) | dict(extra or {})).items())
         target = url.partition("#")[0]
         verb = method or self.method
         if verb == "GET":

@@ -1,0 +1,233 @@
+"""The final HANGUP request: exactly one per call, with the command that was running."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from support_e2e import HANGUP, Json, Make, command, tts
+
+from bridge.simulator.caller import When
+from bridge.simulator.leg import BUSY, NO_ANSWER, Ending
+from bridge.simulator.script import HangUp, RecordFor
+
+
+def told(request: Json) -> tuple[object, ...]:
+    """Pick what a final request says of the command."""
+    names = ("command", "command_id", "command_result", "command_error", "call_status")
+    return tuple(request[name] for name in names)
+
+
+async def test_hangup_by_app(make_world: Make, store: str) -> None:
+    """A call the app hangs up ends with one request that names `hangup`."""
+    world = await make_world(command("hangup", "bye", {"a": 1}), store=store)
+    await world.call()
+
+    finals = await world.delivered()
+    assert [("hangup", "bye", "", "", "HANGUP")] == [told(request) for request in finals]
+    assert {"a": 1} == finals[0]["variables"]
+
+
+async def test_hangup_by_caller(make_world: Make, store: str) -> None:
+    """A caller who hangs up during a command ends it without a result."""
+    world = await make_world(command("read", "age", media_id=tts("Age?")), store=store)
+    await world.call(HangUp())
+
+    finals = await world.delivered()
+    assert [("read", "age", "", "", "HANGUP")] == [told(request) for request in finals]
+    assert 2 == len(world.app.requests)
+
+
+@pytest.mark.parametrize(
+    "when", [When.NOW, When.LATE, When.TWICE], ids=["before", "after", "twice"]
+)
+async def test_recording_ended_by_hanging_up(make_world: Make, store: str, when: When) -> None:
+    """A recording the caller ended by hanging up is in the final request, whatever came first."""
+    world = await make_world(command("record", "message", max_duration=60), store=store)
+    await world.call(HangUp(after=4), callbacks={"recording": when})
+
+    finals = await world.delivered()
+    name = str(finals[0]["command_result"])
+    assert [("record", "message", name, "", "HANGUP")] == [told(request) for request in finals]
+    kept = await world.bridge.store.recording("DEFAULT", name, world.clock.now())
+    assert kept is not None
+    assert kept.url.startswith(world.recordings_url)
+
+
+async def test_recording_never_reported(make_world: Make) -> None:
+    """Without the callback the final request waits for the grace time, then goes without a result."""
+    world = await make_world(command("record", "message"))
+    caller = world.caller(HangUp(after=4), callbacks={"recording": When.NEVER})
+    await caller.run()
+
+    row = await world.bridge.store.outbox_row("final:1")
+    assert row is not None
+    assert world.clock.now() + 10 == row.due
+    assert [] == world.app.finals
+    finals = await world.delivered()
+    assert [("record", "message", "", "", "HANGUP")] == [told(request) for request in finals]
+
+
+async def test_recording_reported_too_late(make_world: Make) -> None:
+    """A callback after the grace time does not repeat the final request, but keeps the recording."""
+    world = await make_world(command("record", "message"))
+    caller = world.caller(HangUp(), callbacks={"recording": When.NEVER})
+    await caller.run()
+    await world.delivered()
+    url = _attribute(caller.documents[0], "callbackUrl")
+    found = {"RecordUrl": f"{world.recordings_url}/x.mp3", "RecordingID": "late-one"}
+    answer = await caller.leg.request(url, found)
+
+    assert 200 == answer.status
+    assert 1 == len(await world.delivered())
+    name = url.partition("#")[0].rpartition("/")[2]
+    kept = await world.bridge.store.recording("DEFAULT", name, world.clock.now())
+    assert kept is not None
+    assert "late-one" == kept.recording_id
+
+
+async def test_recording_kept_for_other_calls(make_world: Make) -> None:
+    """The name of a recording made by hanging up can be played by another call."""
+    world = await make_world(command("record"))
+    await world.call(HangUp(after=3))
+    name = world.app.finals[0]["command_result"]
+    world.app.replies = [command("play_record", media_file=name)]
+    caller = await world.call()
+
+    assert ["audio/wav, 3244 bytes"] == caller.timeline.texts("fetches")
+    assert "0" == world.app.results()[-1]
+
+
+async def test_recording_file_that_is_not_there_yet(make_world: Make) -> None:
+    """play_record right after record gives the caller the file even before the callback came."""
+
+    async def play_it(request: Json) -> Json:
+        return command("play_record", media_file=request["command_result"])
+
+    world = await make_world(command("record"), play_it)
+    caller = await world.call(RecordFor(3), callbacks={"recording": When.LATE})
+
+    assert ["audio/wav, 3244 bytes"] == caller.timeline.texts("fetches")
+    assert "0" == world.app.results()[-1]
+
+
+@pytest.mark.parametrize("repeated", [1, 3])
+async def test_hangup_webhook_repeated(make_world: Make, store: str, repeated: int) -> None:
+    """However often Plivo repeats the hangup webhook, the app gets one final request."""
+    world = await make_world(command("wait"), store=store)
+    caller = world.caller()
+    leg = caller.leg
+    await leg.request(world.application.answer_url)
+    leg.status = "completed"
+    hangup = leg.hangup_parameters(BUSY, world.clock.now())
+    url = world.application.hangup_url or ""
+    await asyncio.gather(*(leg.request(url, hangup) for _ in range(repeated + 1)))
+    await leg.request(url, hangup)
+
+    assert 1 == len(await world.delivered())
+
+
+@pytest.mark.parametrize(
+    ("status", "ending", "expected"),
+    [
+        ("no-answer", NO_ANSWER, "NOANSWER"),
+        ("timeout", ("NO_ANSWER", "6010", "Ring Timeout Reached", "Plivo"), "NOANSWER"),
+        ("busy", BUSY, "BUSY"),
+        ("failed", ("CALL_REJECTED", "3020", "Rejected", "Carrier"), "CONGESTION"),
+        ("failed", ("NETWORK", "3090", "Carrier Congestion", "Carrier"), "CONGESTION"),
+        ("failed", ("", "1010", "Canceled (Out Of Credits)", "Plivo"), "REJECTED"),
+    ],
+)
+async def test_outbound_never_answered(
+    make_world: Make, status: str, ending: Ending, expected: str
+) -> None:
+    """An outbound call that never got up gives one single request that says why."""
+    world = await make_world()
+    leg = world.leg(direction="outbound", status=status)
+    caller = world.caller(leg=leg)
+    await caller.hang_up(ending)
+
+    finals = await world.delivered()
+    assert [("", 0, "", "", expected)] == [told(request) for request in finals]
+    assert leg.request_uuid == finals[0]["request_hash"]
+    assert 1 == len(world.app.requests)
+
+
+async def test_inbound_never_asked(make_world: Make) -> None:
+    """A caller who gave up before the first webhook is none of the app's business."""
+    world = await make_world()
+    await world.caller(leg=world.leg(status="completed")).hang_up(NO_ANSWER)
+
+    assert 0 == await world.bridge.store.outbox_size()
+    assert [] == world.app.requests
+
+
+async def test_bad_gateway_is_repeated(make_world: Make, store: str) -> None:
+    """502, 503 and 504 come from in front of the app: the same bytes are sent again, later."""
+    world = await make_world(HANGUP, store=store)
+    world.app.to_final = [502, 503, 504, 200]
+    caller = world.caller()
+    await caller.run()
+    finals = await world.delivered(4)
+
+    assert 4 == len(finals)
+    assert 1 == len(set(world.app.bodies[-4:]))
+
+
+@pytest.mark.parametrize("status", [500, 404, 302, 204])
+async def test_app_status_is_final(make_world: Make, status: int) -> None:
+    """Whatever status the app itself answers, it has been told: nothing is repeated."""
+    world = await make_world(HANGUP)
+    world.app.to_final = [status]
+    caller = world.caller()
+    await caller.run()
+
+    assert 1 == len(await world.delivered())
+
+
+async def test_app_down_at_the_end(make_world: Make, store: str) -> None:
+    """While the app is down its final request waits, and is delivered once it is back."""
+    world = await make_world(command("wait"), store=store, app_timeout_s=0.2)
+    caller = world.caller()
+    leg = caller.leg
+    await leg.request(world.application.answer_url)
+    await world.app.stop()
+    leg.status = "completed"
+    hangup = leg.hangup_parameters(BUSY, world.clock.now())
+    answer = await leg.request(world.application.hangup_url or "", hangup)
+    began = world.clock.now()
+
+    async def tried_three_times() -> bytes:
+        row = await world.bridge.store.outbox_row("final:1")
+        return row.body if row is not None and row.attempts == 3 else b""
+
+    postponed = await world.until(tried_three_times)
+
+    assert 200 == answer.status
+    assert b'"call_status":"HANGUP"' in postponed
+    await world.app.start()
+    finals = await world.delivered()
+    assert [("wait", "wait", "", "", "HANGUP")] == [told(request) for request in finals]
+    assert postponed == world.app.bodies[-1]
+    assert world.clock.now() - began >= 1 + 2 + 4
+
+
+async def test_final_request_given_up(make_world: Make) -> None:
+    """After `hangup_retry_for_s` the final request is given up, so the outbox empties."""
+    world = await make_world(HANGUP, hangup_retry_for_s=5.0, app_timeout_s=0.2)
+    caller = world.caller()
+    await caller.leg.request(world.application.answer_url)
+    await world.app.stop()
+    await caller.hang_up(BUSY)
+
+    async def empty() -> bool:
+        return await world.bridge.store.outbox_size() == 0
+
+    await world.until(empty)
+
+    assert [] == world.app.finals
+
+
+def _attribute(document: bytes, name: str) -> str:
+    text = document.decode()
+    return text.partition(f'{name}="')[2].partition('"')[0].replace("&amp;", "&")
