@@ -34,6 +34,8 @@ __all__ = ["main"]
 
 _PARTS: Final = ("micro", "throughput", "latency", "memory")
 _ROUNDS: Final = 15
+_LOG_LINES: Final = 10
+_IDLE_LOAD: Final = 0.5
 
 
 def _arguments(given: Sequence[str]) -> argparse.Namespace:
@@ -84,10 +86,20 @@ def _environment(cores: Cores, directory: Path) -> dict[str, str]:
         "event loop": f"{loop_name()} (load, app, bare, direct; the bridge takes it when installed)",
         "naive bridge": SERVER,
         "cores": pinned,
+        "load average": _other_load(),
         "bridge": (
             f"signatures on, SQLite ({_file_system(directory)}), JSON log to a file beside it"
         ),
     }
+
+
+def _other_load() -> str:
+    """Tell what else the machine was doing in the last minute."""
+    if not hasattr(os, "getloadavg"):
+        return "unknown"
+    load = os.getloadavg()[0]
+    busy = "; the machine is busy, expect stalls and wide quartiles" if load > _IDLE_LOAD else ""
+    return f"{load:.2f}{busy}"
 
 
 def _cpu_model() -> str:
@@ -134,6 +146,15 @@ def _measure(part: str, options: argparse.Namespace, cores: Cores, directory: Pa
         )
 
 
+def _ends_of_logs(directory: Path) -> str:
+    """Quote the last lines of every server that wrote any: the reason is usually there."""
+    ends = {
+        path.name: path.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+        for path in sorted(directory.glob("*.log"))
+    }
+    return "\n".join(["\n".join([f"--- {name}", *end]) for name, end in ends.items() if end])
+
+
 def main(given: Sequence[str]) -> int:
     """Run the parts asked for; give the exit status."""
     options = _arguments(given)
@@ -152,7 +173,7 @@ def main(given: Sequence[str]) -> int:
             try:
                 reports[part] = _measure(part, options, cores, Path(name))
             except (UnexpectedReply, RuntimeError) as error:
-                print(f"\n{part}: {error}", file=sys.stderr)
+                print(f"\n{part}: {error}\n{_ends_of_logs(Path(name) / part)}", file=sys.stderr)
                 return 1
             print(f"\n{reports[part].table()}", flush=True)
     if options.json is not None:

@@ -31,8 +31,8 @@ class Spread:
         return cls(median, low, high)
 
     def text(self, digits: int) -> str:
-        """Write `median [low-high]` with so many decimals."""
-        return f"{self.median:,.{digits}f} [{self.low:,.{digits}f}-{self.high:,.{digits}f}]"
+        """Write `median [low to high]` with so many decimals."""
+        return f"{self.median:,.{digits}f} [{self.low:,.{digits}f} to {self.high:,.{digits}f}]"
 
 
 def ratios(of: Sequence[float], to: Sequence[float]) -> Spread:

@@ -20,7 +20,7 @@ from benchmarks.wire import ReplyReader, UnexpectedReply
 
 __all__ = ["Load", "Sample"]
 
-_GRACE_S: Final = 60.0
+_GRACE_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Load:
     """Drives one server on loopback `port` with `jobs` in turn over keep-alive `connections`.
 
     Every run raises `UnexpectedReply` when a reply is wrong, a connection breaks while a request is
-    out, or replies stay out for a minute.
+    out, or replies stay out for half a minute.
     """
 
     def __init__(self, port: int, jobs: Sequence[Job], *, connections: int = 32) -> None:
@@ -109,7 +109,7 @@ class Load:
         ended = await self._start()
         self._left = len(self.jobs)
         self._wake()
-        await self._finish(ended, _GRACE_S)
+        await self._finish(ended, len(self.jobs) / 100)
 
     async def run_at(self, rate: float, seconds: float) -> list[float]:
         """Send `rate` requests a second; give the time from due to reply of each, in s."""
@@ -192,7 +192,7 @@ class Load:
             await asyncio.wait_for(ended, seconds + _GRACE_S)
         except TimeoutError:
             busy = len(self._open) - len(self._idle)
-            raise UnexpectedReply(f"{busy} replies did not come within a minute.") from None
+            raise UnexpectedReply(f"{busy} replies did not come in time.") from None
         finally:
             self._ended = None
             self._left = 0

@@ -22,7 +22,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from werkzeug.test import TestResponse
 
 from benchmarks import __main__ as command
-from benchmarks import documents, rig, stub, throughput
+from benchmarks import documents, latency, rig, stub, throughput
 from benchmarks.figures import Spread, percentile, ratios
 from benchmarks.load import Load
 from benchmarks.memory import stored_bytes
@@ -466,7 +466,7 @@ def test_ratios_are_taken_within_a_round() -> None:
     """Ratios pair samples of one round, so a slow round changes nothing."""
     assert Spread(2, 2, 2) == ratios([20, 2, 200], [10, 1, 100])
     assert Spread(3, 2, 4) == Spread.of([5, 1, 3, 2, 4])
-    assert "3.0 [2.0-4.0]" == Spread(3, 2, 4).text(1)
+    assert "3.0 [2.0 to 4.0]" == Spread(3, 2, 4).text(1)
     with pytest.raises(ValueError, match="zip"):
         ratios([1], [1, 2])
 
@@ -500,3 +500,16 @@ def test_stored_bytes(tmp_path: Path) -> None:
 
     assert path.stat().st_size == sum(sizes.values())
     assert max(sizes, key=sizes.__getitem__) in {"t", "all"}
+
+
+def test_latency_is_compared_within_a_round() -> None:
+    """One stalled window changes the difference of everything together, not the judged one."""
+    bare_windows = [[1.0] * 200, [1.0] * 200, [1.0] * 200]
+    windows = {"bare": bare_windows, "bridge": [[1.25] * 200, [900.0] * 200, [1.25] * 200]}
+    report = latency.report_of({200: windows})
+    judged = [row for row in report.rows if row.verdict]
+
+    assert [("added by the bridge over bare at 200/s, p99", 0.25, "met")] == [
+        (row.figure, row.value, row.verdict) for row in judged
+    ]
+    assert "all rounds together +899.00" in judged[0].text
