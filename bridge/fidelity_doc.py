@@ -84,13 +84,9 @@ def _rows(fidelity: Fidelity) -> Iterator[str]:
 
 
 def _name(row: Row) -> str:
-    match row.kind:
-        case "param":
-            return f"`{row.name}`"
-        case "result":
-            return f"result `{row.name}`"
-        case "behaviour":
-            return row.name
+    if row.kind == "behaviour":
+        return row.name
+    return f"result `{row.name}`" if row.kind == "result" else f"`{row.name}`"
 
 
 def main(arguments: Sequence[str], target: Path = _PAGE) -> int:
