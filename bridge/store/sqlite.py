@@ -109,7 +109,9 @@ class SqliteStore:
     async def allocate_callid(self) -> int:
         """Give the next callid; it waits for the disk only when a whole block went at once."""
         while self._given >= self._reserved:
-            await asyncio.shield(self._reserve(self._thread))
+            reservation = self._reserve(self._thread)
+            # A future that is done suspends nobody, so its callback could never run.
+            await (asyncio.sleep(0) if reservation.done() else asyncio.shield(reservation))
         # Asked for again after every wait: a store closed meanwhile has given its callids back.
         thread = self._thread
         self._given += 1
