@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
 import structlog
 
 from bridge import steps
 from bridge.addresses import NOWHERE, continuation_url
-from bridge.metrics import RESULTS
 from bridge.rt_client import AppFailure, AppInterrupted, AppReplyInvalid
-from bridge.state import CallState, Phase, load
+from bridge.state import CallState, Phase
 from bridge.transaction import Transaction, farewell
+from bridge.turns import Turn, UnknownCall, result_class
 from mappings._kernel.actions import REPEATABLE, FindRecording, Reply
 from mappings._kernel.engine import Finished
 from mappings._kernel.events import ConferenceLeft, DocumentEnded, RestUnknown
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from bridge.rest_actions import RestActions
     from bridge.runtime import App, Runtime
+    from bridge.turns import Line
     from mappings._kernel.actions import RestAction
     from mappings._kernel.events import Event
     from mappings._plivo.verbs import NextKind
@@ -42,32 +43,6 @@ log = structlog.get_logger()
 
 #: Kept free at the end of a webhook's budget for commits and rendering, in s.
 RESERVE_S: Final = 0.5
-
-
-#: The fields of a webhook's canonical log line.
-Line = dict[str, Any]
-
-
-class UnknownCall(Exception):  # noqa: N818 - named for what it is
-    """No call of this app has that callid and CallUUID; the store may have been replaced."""
-
-
-class Turn:
-    """A turn in progress in this process; others that arrive for it wait for its end."""
-
-    def __init__(self) -> None:
-        self._ended: asyncio.Future[None] | None = None
-
-    async def wait(self, seconds: float) -> None:
-        """Wait until it ended, but no longer than that."""
-        if self._ended is None:
-            self._ended = asyncio.get_running_loop().create_future()
-        await asyncio.wait((self._ended,), timeout=max(0.0, seconds))
-
-    def end(self) -> None:
-        """Let those who wait go on."""
-        if self._ended is not None and not self._ended.done():
-            self._ended.set_result(None)
 
 
 class Session:
@@ -134,7 +109,7 @@ class Session:
     async def read(self, callid: int) -> CallState | None:
         """Read the stored state of a call."""
         stored = await self.runtime.store.load_call(callid)
-        return None if stored is None else load(stored.blob, stored.version)
+        return None if stored is None else self.runtime.hot.take(callid, stored)
 
     async def _callid(self, app: App, form: Mapping[str, str]) -> int:
         uuid = form["CallUUID"]
@@ -233,6 +208,8 @@ class Session:
         await transaction.commit()
         if transaction.document is None:
             self._deferred.add(state.callid)
+        else:
+            self.runtime.hot.put(state)
         return transaction.document
 
     async def _advance(
@@ -266,6 +243,7 @@ class Session:
                 await self._apply(transaction, outcome)
                 await transaction.commit()
                 if transaction.document is not None:
+                    self.runtime.hot.put(state)
                     return transaction.document
                 self._deferred.add(callid)
 
@@ -386,15 +364,6 @@ def _same_call(state: CallState, app: App, form: Mapping[str, str]) -> bool:
     return state.app == app.hash and state.uuid == (form.get("CallUUID") or state.uuid)
 
 
-def result_class(state: CallState) -> str:
-    """Say what kind of result a turn reports, without the digits or names in it."""
-    if state.error:
-        return "break" if state.error.startswith("BREAK") else "error"
-    if isinstance(state.result, str) and state.result in RESULTS:
-        return state.result
-    return "ok" if state.command else ""
-
-
 HANGUP: Final = render((Hangup(),), NOWHERE)
 
-__all__ = ["Session", "UnknownCall", "result_class"]
+__all__ = ["Session"]

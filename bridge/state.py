@@ -9,9 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import from_json, to_json
+
+if TYPE_CHECKING:
+    from bridge.store.protocol import Versioned
 
 FORMAT: Final = 1
 
@@ -64,10 +67,14 @@ class CallState:
     without_document: int = 0
     call_recording: str = ""
     inbox: dict[str, Any] = field(default_factory=dict)
+    #: What happened since the last row of history was written.
+    unwritten: list[dict[str, Any]] = field(default_factory=list)
     ended_at: float | None = None
     cause: str = ""
     #: Version in the store this state was read with; 0 = not stored yet.
     version: int = 0
+    #: The open command as read from `start`, so that it need not be read again; never stored.
+    running: Any = None
 
 
 def open_command(state: CallState) -> tuple[str, int] | None:
@@ -80,7 +87,9 @@ def open_command(state: CallState) -> tuple[str, int] | None:
 #: What every stored state has; the rest is stored only when it differs from a fresh state's.
 _ALWAYS: Final = ("callid", "app", "uuid", "started_at")
 _FRESH: Final = CallState(0, "", "", 0.0)
-_SPARSE: Final = tuple(f.name for f in fields(CallState) if f.name not in {*_ALWAYS, "version"})
+_SPARSE: Final = tuple(
+    f.name for f in fields(CallState) if f.name not in {*_ALWAYS, "version", "running"}
+)
 _get_always = attrgetter(*_ALWAYS)
 _get_sparse = attrgetter(*_SPARSE)
 _DEFAULTS: Final = _get_sparse(_FRESH)
@@ -105,4 +114,28 @@ def load(blob: bytes, version: int) -> CallState:
     return state
 
 
-__all__ = ["FORMAT", "CallState", "Phase", "dump", "load", "open_command"]
+class HotStates:
+    """The states of the calls that were active last, decoded; bounded, and only ever a copy.
+
+    Taking one removes it, so that whoever works on it owns it; it is put back after its commit.
+    """
+
+    def __init__(self, most: int = 512) -> None:
+        self._most = most
+        self._states: dict[int, CallState] = {}
+
+    def take(self, callid: int, stored: Versioned) -> CallState:
+        """Give the state of a call, decoding it unless the held copy is of the stored version."""
+        state = self._states.pop(callid, None)
+        if state is None or state.version != stored.version:
+            return load(stored.blob, stored.version)
+        return state
+
+    def put(self, state: CallState) -> None:
+        """Hold a state as it was just committed; its owner must not touch it afterwards."""
+        if len(self._states) >= self._most:
+            del self._states[next(iter(self._states))]
+        self._states[state.callid] = state
+
+
+__all__ = ["FORMAT", "CallState", "HotStates", "Phase", "dump", "load", "open_command"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -10,7 +11,7 @@ from bridge.addresses import unguessable
 from mappings._kernel.context import CallContext, restore, snapshot
 from mappings._kernel.engine import Finished, Outcome, run
 from mappings._kernel.errors import CommandRefused, Diverged, MappingBug
-from mappings._kernel.facts import CommandStarted, EventReceived, dump_start, load, load_start
+from mappings._kernel.facts import CommandStarted, EventReceived, dump_start, load, load_log
 from mappings._plivo.voices import resolve_voice
 from mappings._rt.media import LibraryMedia, TtsMedia
 from mappings._rt.request import RtRequest, rt_date, write_request
@@ -54,7 +55,17 @@ def start(runtime: Runtime, app: App, state: CallState, response: RtResponse) ->
     )
     state.start = dump_start(started)
     state.log = []
-    return _run(command, params, context, [])
+    state.running = Running(command, params, context)
+    return _run(state.running, [])
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An open command as read from its stored start."""
+
+    command: Command[Params]
+    params: Params
+    context: CallContext
 
 
 def feed(state: CallState, event: Event | None = None) -> Outcome:
@@ -65,25 +76,26 @@ def feed(state: CallState, event: Event | None = None) -> Outcome:
     if state.start is None:
         raise AssertionError(f"call {state.callid} has no open command")
     try:
-        started = load_start(state.start)
-        facts = [load(stored) for stored in state.log]
-        command = pinned(started.name, started.version)
-        params = command.read_params(started.params)
-        context = restore(started.inputs)
+        if state.running is None:
+            started, facts = load_log([state.start, *state.log])
+            command = pinned(started.name, started.version)
+            params = command.read_params(started.params)
+            state.running = Running(command, params, restore(started.inputs))
+        else:
+            facts = [load(stored) for stored in state.log]
     except (Diverged, CommandRefused, ValueError, TypeError) as fault:
         # Written by another release: this one cannot read it, so it must not guess.
         log.error("command.unreadable", call=state.callid, why=str(fault))
         return Finished("", DIVERGED, (), ())
     if event is not None:
         facts.append(EventReceived(event))
-    return _run(command, params, context, facts)
+    return _run(state.running, facts)
 
 
-def _run(
-    command: Command[Params], params: Params, context: CallContext, facts: Sequence[Fact]
-) -> Outcome:
+def _run(running: Running, facts: Sequence[Fact]) -> Outcome:
+    command = running.command
     try:
-        return run(command.flow(params, context), facts)
+        return run(command.flow(running.params, running.context), facts)
     except Diverged as fault:
         log.error("command.diverged", command=command.name, why=str(fault))
         return Finished("", DIVERGED, (), ())

@@ -88,8 +88,7 @@ class Transaction:
         try:
             outcome = steps.start(self.runtime, self.app, state, response)
         except CommandRefused as refused:
-            state.start = None
-            state.log = []
+            self._close_command()
             self._finish("", str(refused))
             return
         self.note(start=state.start)
@@ -110,7 +109,11 @@ class Transaction:
             self._facts(outcome)
             self.state.result = outcome.result
             self.state.error = outcome.error
+        self._close_command()
+
+    def _close_command(self) -> None:
         self.state.start = None
+        self.state.running = None
         self.state.log = []
 
     async def _settle(self, outcome: Outcome) -> None:
@@ -118,8 +121,7 @@ class Transaction:
             self._effects(outcome.effects)
             self._facts(outcome)
             if isinstance(outcome, Finished):
-                self.state.start = None
-                self.state.log = []
+                self._close_command()
                 self._finish(outcome.result, outcome.error)
                 return
             action = outcome.action
@@ -127,8 +129,7 @@ class Transaction:
                 try:
                     self.hand_out(action.verbs)
                 except CommandRefused as refused:
-                    self.state.start = None
-                    self.state.log = []
+                    self._close_command()
                     self._finish("", str(refused))
                 return
             if not isinstance(action, FindRecording):
@@ -233,8 +234,7 @@ class Transaction:
         """End the call's dialogue with the app as the app's `on_failure` says."""
         log.error("call.given_up", call=self.state.callid, app=self.app.hash, why=why)
         self.note(given_up=why)
-        self.state.start = None
-        self.state.log = []
+        self._close_command()
         self.hand_out(farewell(self.runtime, self.app))
 
     async def commit(self) -> None:
@@ -242,6 +242,15 @@ class Transaction:
         state = self.state
         now = self.runtime.clock.now()
         version = state.version + 1
+        records = [*state.unwritten, self._record]
+        if self.document is None and state.phase is not Phase.ENDED:
+            # They travel in the state until a document is due: one row per turn instead of two.
+            state.unwritten = records
+        else:
+            state.unwritten = []
+            step = None if self.document is None else state.step
+            row = HistoryRow(state.callid, version, now, to_json(records), step, self.document)
+            self.change.history.append(row)
         self.change.call = CallWrite(
             state.callid,
             state.app,
@@ -250,10 +259,6 @@ class Transaction:
             dump(state),
             now,
             state.ended_at,
-        )
-        step = state.step if self.document is not None else None
-        self.change.history.append(
-            HistoryRow(state.callid, version, now, to_json(self._record), step, self.document)
         )
         await self.runtime.store.commit(self.change)
         state.version = version

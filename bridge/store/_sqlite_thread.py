@@ -75,7 +75,8 @@ class StoreThread:
         self._durability = durability
         self._loop = loop
         self._applied = applied
-        self._queue: SimpleQueue[Write | Ask | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[Write | Ask | None]] = SimpleQueue()
+        self._put: list[Write | Ask | None] = []
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self._started: asyncio.Future[Any] = loop.create_future()
         self._stopped: asyncio.Future[Any] = loop.create_future()
@@ -85,28 +86,38 @@ class StoreThread:
     async def start(self, query: Callable[[sqlite3.Cursor], T]) -> T:
         """Open the database and give the answer to a first query, or raise StoreUnavailable."""
         first = Ask(query, self._started)
-        self._queue.put(first)
+        self._queue.put([first])
         self._thread.start()
         answer: T = await self._started
         return answer
 
     async def stop(self) -> None:
         """Do everything that was put before, then close the database."""
-        self._queue.put(None)
+        self._hand_over(None)
         await self._stopped
         self._thread.join()
 
     def write(self, change: Commit, *, steady: bool) -> asyncio.Future[None]:
         """Put a commit; the future is done when it is durable."""
         done: asyncio.Future[None] = self._loop.create_future()
-        self._queue.put(Write(change, steady, done))
+        self._hand_over(Write(change, steady, done))
         return done
 
     def ask(self, query: Callable[[sqlite3.Cursor], T], *, pages: int = 0) -> asyncio.Future[T]:
         """Put a query; one that changes much says about how many pages."""
         done: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put(Ask(query, done, pages))
+        self._hand_over(Ask(query, done, pages))
         return done
+
+    def _hand_over(self, job: Write | Ask | None) -> None:
+        """Put a job; the thread is woken once for all that one turn of the loop put."""
+        if not self._put:
+            self._loop.call_soon(self._flush)
+        self._put.append(job)
+
+    def _flush(self) -> None:
+        jobs, self._put = self._put, []
+        self._queue.put(jobs)
 
     def purge_media(self, cursor: sqlite3.Cursor, now: float, limit: int) -> bool:
         """Delete expired files in the thread; True = there may be more."""
@@ -139,10 +150,10 @@ class StoreThread:
 
     def _turn(self, cursor: sqlite3.Cursor, helper: Checkpointer) -> bool:
         """Do everything that waits; False = it was told to stop."""
-        waiting = [self._queue.get()]
+        waiting = self._queue.get()
         with contextlib.suppress(Empty):
             while len(waiting) < _GROUP:
-                waiting.append(self._queue.get_nowait())
+                waiting += self._queue.get_nowait()
         writes = [job for job in waiting if type(job) is Write]
         if writes:
             self._write(cursor, writes)

@@ -20,15 +20,18 @@ class Stream(io.BytesIO):
         super().__init__()
         self.terminal = terminal
         self.error: OSError | None = None
+        self.flushed: asyncio.Event | None = None
 
     def isatty(self) -> bool:
         """Tell whether somebody watches."""
         return self.terminal
 
     def flush(self) -> None:
-        """Break when told to."""
+        """Break when told to, otherwise tell who waits."""
         if self.error is not None:
             raise self.error
+        if self.flushed is not None:
+            self.flushed.set()
 
     def lines(self) -> list[str]:
         """Give what was written, by line."""
@@ -46,7 +49,6 @@ def _restore_logging() -> Iterator[None]:
     level = root.level
     yield
     structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
     root.setLevel(level)
     for handler in root.handlers[:]:
         if isinstance(handler, _ForeignHandler):
@@ -106,19 +108,31 @@ def test_level_filters(stream: Stream) -> None:
     assert ["a.c", "a.d"] == [event["event"] for event in stream.events()]
 
 
-async def test_bound_context_stays_in_its_task(stream: Stream) -> None:
-    """What is bound for one webhook appears in its lines and not in those of another."""
+async def test_lines_of_a_running_loop_are_written_together(stream: Stream) -> None:
+    """Inside a loop lines wait a moment, keep their order, and are then written at once."""
     configure_logging("json", stream=stream)
     log = structlog.get_logger()
 
-    async def webhook(name: str) -> None:
-        structlog.contextvars.bind_contextvars(call_uuid=name)
-        await asyncio.sleep(0)
-        log.info("webhook.answered", name=name)
+    log.info("a.first")
+    log.info("a.second")
+    assert [] == stream.events()
+    stream.flushed = asyncio.Event()
+    async with asyncio.timeout(10):
+        await stream.flushed.wait()
 
-    await asyncio.gather(webhook("a"), webhook("b"))
+    assert ["a.first", "a.second"] == [event["event"] for event in stream.events()]
 
-    assert [("a", "a"), ("b", "b")] == [(e["name"], e["call_uuid"]) for e in stream.events()]
+
+@pytest.mark.parametrize("level", ["warning", "error"])
+async def test_what_needs_attention_is_written_at_once(stream: Stream, level: str) -> None:
+    """A warning waits for nothing and takes the lines before it along."""
+    configure_logging("json", stream=stream)
+    log = structlog.get_logger()
+
+    log.info("a.first")
+    getattr(log, level)("a.second")
+
+    assert ["a.first", "a.second"] == [event["event"] for event in stream.events()]
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])

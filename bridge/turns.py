@@ -1,0 +1,48 @@
+"""What a turn is made of besides its steps: its log line, its waiters, its errors."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from bridge.metrics import RESULTS
+
+if TYPE_CHECKING:
+    from bridge.state import CallState
+
+#: The fields of a webhook's canonical log line.
+Line = dict[str, Any]
+
+
+class UnknownCall(Exception):  # noqa: N818 - named for what it is
+    """No call of this app has that callid and CallUUID; the store may have been replaced."""
+
+
+class Turn:
+    """A turn in progress in this process; others that arrive for it wait for its end."""
+
+    def __init__(self) -> None:
+        self._ended: asyncio.Future[None] | None = None
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until it ended, but no longer than that."""
+        if self._ended is None:
+            self._ended = asyncio.get_running_loop().create_future()
+        await asyncio.wait((self._ended,), timeout=max(0.0, seconds))
+
+    def end(self) -> None:
+        """Let those who wait go on."""
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
+
+
+def result_class(state: CallState) -> str:
+    """Say what kind of result a turn reports, without the digits or names in it."""
+    if state.error:
+        return "break" if state.error.startswith("BREAK") else "error"
+    if isinstance(state.result, str) and state.result in RESULTS:
+        return state.result
+    return "ok" if state.command else ""
+
+
+__all__ = ["Line", "Turn", "UnknownCall", "result_class"]
