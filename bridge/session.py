@@ -16,6 +16,7 @@ import structlog
 
 from bridge import steps
 from bridge.addresses import NOWHERE, continuation_url
+from bridge.rest_actions import BUDGET_S
 from bridge.rt_client import AppFailure, AppInterrupted, AppReplyInvalid
 from bridge.state import CallState, Phase
 from bridge.transaction import Transaction, farewell
@@ -55,8 +56,8 @@ class Session:
         self._turns: dict[int, Turn] = {}
         #: Told when a turn of this process is over, whatever became of it.
         self.on_turn_end: Callable[[int], Awaitable[None]] | None = None
-        #: Calls that were told to come back before their turn had begun to act.
-        self._deferred: set[int] = set()
+        #: Calls that were just created, whose first question has not been put.
+        self._fresh: set[int] = set()
         #: Calls that ended while a turn of theirs was in progress.
         self._overtaken_calls: set[int] = set()
 
@@ -102,7 +103,7 @@ class Session:
 
     def forget(self, callid: int) -> None:
         """Drop what this process remembers of a call that ended."""
-        self._deferred.discard(callid)
+        self._fresh.discard(callid)
         if callid in self._turns:
             self._overtaken_calls.add(callid)
 
@@ -123,7 +124,7 @@ class Session:
                 transaction.note(call=form.get("Direction", ""))
                 await transaction.commit()
                 callid = transaction.state.callid
-                self._deferred.add(callid)
+                self._fresh.add(callid)
         return callid
 
     async def new_call(self, app: App, form: Mapping[str, str]) -> CallState:
@@ -166,7 +167,9 @@ class Session:
                 return await self._old_document(state, step)
             turn = self._turns.get(callid)
             if turn is None:
-                interrupted = state.phase is not Phase.WAITING and callid not in self._deferred
+                interrupted = not (
+                    state.phase is Phase.WAITING or state.deferred or callid in self._fresh
+                )
                 if state.phase is Phase.WAITING:
                     document = await self._take(app, state, kind, form)
                     line["result"] = result_class(state)
@@ -206,9 +209,7 @@ class Session:
         else:
             await transaction.take(event)
         await transaction.commit()
-        if transaction.document is None:
-            self._deferred.add(state.callid)
-        else:
+        if transaction.document is not None:
             self.runtime.hot.put(state)
         return transaction.document
 
@@ -218,16 +219,22 @@ class Session:
         """Ask the app and act for it until a document is due; the caller owns the turn."""
         loop = asyncio.get_running_loop()
         settings = self.runtime.settings
-        last_begin = begun + settings.webhook_budget_s - settings.app_timeout_s - RESERVE_S
+        longest_s = max(settings.app_timeout_s, BUDGET_S) + RESERVE_S
+        last_begin = begun + settings.webhook_budget_s - longest_s
         callid = state.callid
+        first = True
         while True:
             if state.phase is Phase.ENDED:
                 return HANGUP
             if state.phase is Phase.WAITING:
                 return await self._old_document(state, state.step - 1)
-            if loop.time() > last_begin:
-                return self._later(state)
-            self._deferred.discard(callid)
+            if not first and loop.time() > last_begin:
+                return await self._defer(app, state)
+            self._fresh.discard(callid)
+            if state.deferred:
+                state = await self._undefer(app, state)
+                continue
+            first = False
             outcome: RtResponse | AppFailure | Event
             if state.phase is Phase.ASKING:
                 outcome = await self._ask(app, state, interrupted=interrupted)
@@ -245,7 +252,31 @@ class Session:
                 if transaction.document is not None:
                     self.runtime.hot.put(state)
                     return transaction.document
-                self._deferred.add(callid)
+
+    async def _defer(self, app: App, state: CallState) -> bytes:
+        """Tell Plivo to come back, and remember that this turn has not begun."""
+        async with self.lock(state.callid):
+            stored = await self.runtime.store.load_call(state.callid)
+            if stored is not None and stored.version == state.version:
+                state.deferred = True
+                await Transaction(self.runtime, app, state).commit()
+        return self._later(state)
+
+    async def _undefer(self, app: App, state: CallState) -> CallState:
+        """Note that the turn begins now; from here on a restart may have interrupted it."""
+        async with self.lock(state.callid):
+            stored = await self.runtime.store.load_call(state.callid)
+            if stored is None or stored.version != state.version:
+                return await self._reread(app, state.callid)
+            state.deferred = False
+            await Transaction(self.runtime, app, state).commit()
+            return state
+
+    async def _reread(self, app: App, callid: int) -> CallState:
+        state = await self.read(callid)
+        if state is None:
+            raise UnknownCall(f"call {callid} of app {app.hash} is not in the store")
+        return state
 
     async def _ask(
         self, app: App, state: CallState, *, interrupted: bool
@@ -328,9 +359,7 @@ class Session:
 
         The app did answer, so its new command is what the final request will name.
         """
-        state = await self.read(asked.callid)
-        if state is None:
-            raise UnknownCall(f"call {asked.callid} of app {app.hash} is not in the store")
+        state = await self._reread(app, asked.callid)
         if isinstance(outcome, RtResponse) and state.phase is Phase.ENDED:
             state.command, state.command_id = outcome.command, outcome.command_id
             state.variables, state.result, state.error = outcome.variables, "", ""

@@ -67,6 +67,8 @@ class CallState:
     without_document: int = 0
     call_recording: str = ""
     inbox: dict[str, Any] = field(default_factory=dict)
+    #: Plivo was told to come back before the app was asked or the REST action sent.
+    deferred: bool = False
     #: What happened since the last row of history was written.
     unwritten: list[dict[str, Any]] = field(default_factory=list)
     ended_at: float | None = None

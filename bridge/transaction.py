@@ -11,7 +11,7 @@ import structlog
 from pydantic_core import to_json
 
 from bridge import steps
-from bridge.addresses import DocumentAddresses
+from bridge.addresses import RETRIES, DocumentAddresses
 from bridge.assets import asset
 from bridge.state import Phase, dump, open_command
 from bridge.store.protocol import CallWrite, Commit, HistoryRow, OutboxRow, RecordingRow
@@ -278,7 +278,8 @@ def farewell(runtime: Runtime, app: App) -> tuple[Verb, ...]:
     """Give the verbs of the app's `on_failure` policy."""
     settings = app.settings
     if settings.on_failure == "fallback_url" and settings.fallback_url:
-        return (Redirect(settings.fallback_url),)
+        retries = "" if "#" in settings.fallback_url else RETRIES
+        return (Redirect(settings.fallback_url + retries),)
     if settings.on_failure == "say":
         default = runtime.settings.default_voice
         voice = resolve_voice(

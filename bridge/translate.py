@@ -66,7 +66,8 @@ def translate(runtime: Runtime, app: App, body: bytes) -> tuple[str, int]:
         response = read_response(body)
     except ReplyError as error:
         return f"APP_INVALID_REPLY: {error.sentence}\n{error.excerpt}\n", FAILURE
-    state = CallState(1, app.hash, "00000000-0000-0000-0000-000000000000", 0.0)
+    uuid = "00000000-0000-0000-0000-000000000000"
+    state = CallState(1, app.hash, uuid, 0.0, caller_id="+33100000000")
     transaction = Transaction(runtime, app, state)
     try:
         outcome = steps.start(runtime, app, state, response)

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import structlog
 from aiohttp import ClientPayloadError, web
 
-from bridge.addresses import NOWHERE
+from bridge.addresses import NOWHERE, RETRIES
 from bridge.hangups import is_hangup
 from bridge.plivo.signature import verify
 from bridge.transaction import farewell
@@ -42,6 +42,10 @@ NEXT_KINDS: Final = frozenset(get_args(NextKind))
 NOTICE_KINDS: Final = frozenset(get_args(NoticeKind))
 #: How often a webhook that keeps failing is told to come back before the call is given up.
 MOST_FAULTS: Final = 5
+#: Requests whose faults are counted at once.
+MOST_FAULTY: Final = 10_000
+#: Routes whose answer Plivo ignores (plivo-facts 1.4).
+SILENT_ROUTES: Final = frozenset({"hangup", "notify", "ring"})
 
 Form = dict[str, str]
 #: Handles a verified request of an app, and notes in the log line what it was about.
@@ -56,7 +60,7 @@ class Webhooks:
         self._session = session
         self._hangups = hangups
         self._rooms = rooms
-        self._faults: dict[str, int] = {}
+        self._faults: dict[tuple[str, str], int] = {}
         settings = runtime.settings
         self._tokens = [token.get_secret_value() for token in settings.plivo_auth_tokens]
         self._public_url = settings.public_url
@@ -100,14 +104,15 @@ class Webhooks:
             try:
                 form = await self._read(request)
                 response = await handle(request, self._app(app_hash), form, line)
-                self._faults.pop(request.path, None)
+                if self._faults:
+                    self._faults.pop((request.path, form["CallUUID"]), None)
             except web.HTTPException as refusal:
                 line["outcome"] = REFUSALS.get(refusal.status, "refused")
                 response = web.Response(status=refusal.status, text=refusal.text)
             except Exception:
                 line["outcome"] = "fault"
                 log.exception("webhook.fault", route=route, app=app_hash)
-                response = self._rescue(request, app_hash)
+                response = self._rescue(request, route, form)
             self._runtime.metrics.webhook(app_hash, route, line["outcome"])
             log.info(
                 "webhook",
@@ -130,7 +135,7 @@ class Webhooks:
         """Read and verify the parameters. Raises 403, 400 or 413."""
         try:
             body = await request.read() if request.can_read_body else b""
-        except (ClientPayloadError, ConnectionError, ValueError):
+        except (ClientPayloadError, web.RequestPayloadError, ConnectionError, ValueError):
             raise web.HTTPBadRequest(text="The body could not be read.\n") from None
         pairs = _pairs(body)
         path = request.raw_path
@@ -157,16 +162,25 @@ class Webhooks:
             raise web.HTTPBadRequest(text="The parameter CallUUID is missing or is no CallUUID.\n")
         return form
 
-    def _rescue(self, request: web.Request, app_hash: str) -> web.Response:
-        """Answer although we failed: ask Plivo to come back, and in the end say good-bye."""
-        faults = self._faults[request.path] = self._faults.get(request.path, 0) + 1
-        app = self._runtime.apps.get(app_hash)
-        if app is None or faults > MOST_FAULTS:
-            self._faults.pop(request.path, None)
-            verbs = farewell(self._runtime, app) if app is not None else ()
-            return _xml(render(verbs, NOWHERE))
+    def _rescue(self, request: web.Request, route: str, form: Form) -> web.Response:
+        """Answer although we failed: ask Plivo to come back, and in the end say good-bye.
+
+        Where Plivo ignores the document only an error status makes it repeat the request.
+        """
+        if route in SILENT_ROUTES or is_hangup(form):
+            return web.Response(status=503, text="The bridge could not store this: repeat it.\n")
+        key = (request.path, form["CallUUID"])
+        faults = self._faults.pop(key, 0) + 1
+        if faults > MOST_FAULTS:
+            return _xml(
+                render(farewell(self._runtime, self._app(request.match_info["app"])), NOWHERE)
+            )
+        if len(self._faults) >= MOST_FAULTY:
+            del self._faults[next(iter(self._faults))]
+        self._faults[key] = faults
         path = request.path.removeprefix(self.prefix) if self.prefix else request.path
-        return _xml(render((Wait(1), Redirect(self._public_url + path)), NOWHERE))
+        url = self._public_url + path + RETRIES
+        return _xml(render((Wait(1), Redirect(url)), NOWHERE))
 
     async def _answer(self, _: web.Request, app: App, form: Form, line: Line) -> web.Response:
         if is_hangup(form):

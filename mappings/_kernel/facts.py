@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never, get_args
 
 from mappings._kernel import events
 from mappings._kernel.actions import Reply
-from mappings._plivo.verbs import HostedAudio, Play
+from mappings._plivo.verbs import GetDigits, GetInput, HostedAudio, Play, Speak
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from mappings._plivo.verbs import Verb
 
 FORMAT: Final = 1
+
+#: Actions with more text than this are not kept, in characters.
+LONGEST_REMEMBERED: Final = 1000
 
 #: `UPCASTERS[n]` turns a stored log of format n (the start, then the facts) into format n + 1.
 UPCASTERS: Final[dict[int, Callable[[list[Any]], list[Any]]]] = {}
@@ -80,14 +83,22 @@ _COMPARED: Final[dict[type, dict[str, Any]]] = {}
 
 def yielded(action: Action) -> ActionYielded:
     """State the fact that this action was yielded."""
-    if isinstance(action, Reply) and any(_holds_audio(verb) for verb in action.verbs):
+    if isinstance(action, Reply) and sum(map(_weight, action.verbs)) > LONGEST_REMEMBERED:
         return _fact(action)
     return _remembered_fact(action)
 
 
-def _holds_audio(verb: Verb) -> bool:
-    """Tell whether remembering the verb would keep a whole sound file in memory."""
-    return isinstance(verb, Play) and isinstance(verb.url, HostedAudio)
+def _weight(verb: Verb) -> int:
+    """Estimate the characters that remembering a verb would keep in memory."""
+    match verb:
+        case Speak():
+            return len(verb.text)
+        case Play(url=HostedAudio(content=content)):
+            return len(content)
+        case GetDigits() | GetInput():
+            return sum(map(_weight, verb.prompts))
+        case _:
+            return 0
 
 
 def _fact(action: Action) -> ActionYielded:
@@ -96,7 +107,7 @@ def _fact(action: Action) -> ActionYielded:
 
 
 #: An action is met at least twice, when it is yielded and when it is replayed.
-_remembered_fact = lru_cache(maxsize=2048)(_fact)
+_remembered_fact = lru_cache(maxsize=1024)(_fact)
 
 
 def _canonical(value: Any) -> Any:
