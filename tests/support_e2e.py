@@ -19,6 +19,7 @@ from bridge.app import Bridge
 from bridge.settings import Settings
 from bridge.simulator.caller import Application, ScriptedCaller
 from bridge.simulator.clock import VirtualClock
+from bridge.simulator.document import parse
 from bridge.simulator.exchange import Exchange
 from bridge.simulator.leg import Account, Leg
 from bridge.simulator.recordings import recordings_app
@@ -52,6 +53,38 @@ def command(name: str, label: Any = "", variables: Json | None = None, **params:
 
 
 HANGUP = command("hangup")
+
+
+def link(document: bytes, where: str = "Redirect") -> str:
+    """Give a URL of a document: that of an attribute, or the text of an element."""
+    for element in parse(document):
+        if element.name == where:
+            return element.text
+        if where in element.attributes:
+            return element.get(where)
+    raise AssertionError(f"no {where} in {document!r}")
+
+
+def names(document: bytes) -> list[str]:
+    """List the elements of a document."""
+    return [element.name for element in parse(document)]
+
+
+class Gate:
+    """A reply of the app that is given only when the test says so."""
+
+    def __init__(self, reply: Json) -> None:
+        self._reply = reply
+        self._open = asyncio.Event()
+
+    async def __call__(self, _: Json) -> Json:
+        """Wait, then give the reply."""
+        await self._open.wait()
+        return self._reply
+
+    def open(self) -> None:
+        """Let the app answer."""
+        self._open.set()
 
 
 @dataclass
@@ -208,14 +241,24 @@ class World:
         return found
 
     async def delivered(self, count: int = 1) -> list[Json]:
-        """Wait for so many final requests, and until nothing is left to be delivered."""
-
-        async def empty() -> bool:
-            return await self.bridge.store.outbox_size() == 0
-
+        """Wait for so many final requests, and until none of them is to be repeated."""
         await self.ticking(self.app.heard(count, final=True))
-        await self.until(empty)
+        keys = {f"final:{request['callid']}" for request in self.app.finals}
+
+        async def done() -> bool:
+            return not any([await self.bridge.store.outbox_row(key) for key in keys])
+
+        await self.until(done)
         return self.app.finals
+
+    async def somebody_waits(self, callid: int = 1) -> None:
+        """Wait until a request waits for the end of the turn another one has begun."""
+
+        async def waiting() -> bool:
+            turn = self.bridge.session._turns.get(callid)
+            return turn is not None and turn._ended is not None
+
+        await self.until(waiting)
 
     async def admin(self, path: str) -> tuple[int, str]:
         """Ask the admin listener."""
@@ -270,7 +313,9 @@ async def world(
         recorder = RecordingApp(list(replies))
         await recorder.start()
         stack.push_async_callback(recorder.stop)
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=4 * PATIENCE_S))
+        )
         clock = VirtualClock()
         if store == "sqlite":
             store = f"sqlite:///{folder}/bridge.db"
