@@ -9,8 +9,7 @@ Below the public URL:
 
 from __future__ import annotations
 
-import hmac
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -32,8 +31,8 @@ WAV_TYPE: Final = "audio/wav"
 
 def unguessable(secret: bytes, *parts: str) -> str:
     """Derive a name of 120 bits from the store's secret: the same parts give the same name."""
-    digest = hmac.digest(secret, "\0".join(parts).encode("utf-8", "surrogatepass"), "sha256")
-    return digest[:15].hex()
+    text = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return blake2b(text, key=secret, digest_size=15).hexdigest()
 
 
 def continuation_url(public_url: str, app: str, callid: int, step: int, kind: str) -> str:

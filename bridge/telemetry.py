@@ -14,6 +14,8 @@ import sys
 from collections.abc import MutableMapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
+from time import time_ns
 from typing import Any, BinaryIO, Final, Literal
 
 import structlog
@@ -135,8 +137,14 @@ def configure_logging(
 
 
 def _add_time(_logger: Any, _method: str, event_dict: _EventDict) -> _EventDict:
-    event_dict["timestamp"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+    seconds, rest = divmod(time_ns(), 1_000_000_000)
+    event_dict["timestamp"] = f"{_second(seconds)}.{rest // 1_000_000:03d}+00:00"
     return event_dict
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _encode(_logger: Any, _method: str, line: Any) -> bytes:
