@@ -6,8 +6,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bridge.state import HotStates
-
 if TYPE_CHECKING:
     from bridge.clock import Clock
     from bridge.media import Library
@@ -44,7 +42,6 @@ class Runtime:
     metrics: Metrics
     library: Library
     apps: dict[str, App]
-    hot: HotStates = field(default_factory=HotStates)
     open_commands: Counter[tuple[str, int]] = field(default_factory=Counter)
 
 

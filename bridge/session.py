@@ -18,7 +18,7 @@ from bridge import steps
 from bridge.addresses import NOWHERE, continuation_url
 from bridge.rest_actions import BUDGET_S
 from bridge.rt_client import AppFailure, AppInterrupted, AppReplyInvalid
-from bridge.state import CallState, Phase
+from bridge.state import CallState, Phase, load
 from bridge.transaction import Transaction, farewell
 from bridge.turns import Turn, UnknownCall, result_class
 from mappings._kernel.actions import REPEATABLE, FindRecording, Reply
@@ -110,7 +110,7 @@ class Session:
     async def read(self, callid: int) -> CallState | None:
         """Read the stored state of a call."""
         stored = await self.runtime.store.load_call(callid)
-        return None if stored is None else self.runtime.hot.take(callid, stored)
+        return None if stored is None else load(stored.blob, stored.version)
 
     async def _callid(self, app: App, form: Mapping[str, str]) -> int:
         uuid = form["CallUUID"]
@@ -209,8 +209,6 @@ class Session:
         else:
             await transaction.take(event)
         await transaction.commit()
-        if transaction.document is not None:
-            self.runtime.hot.put(state)
         return transaction.document
 
     async def _advance(
@@ -250,7 +248,6 @@ class Session:
                 await self._apply(transaction, outcome)
                 await transaction.commit()
                 if transaction.document is not None:
-                    self.runtime.hot.put(state)
                     return transaction.document
 
     async def _defer(self, app: App, state: CallState) -> bytes:

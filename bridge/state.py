@@ -9,12 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pydantic_core import from_json, to_json
-
-if TYPE_CHECKING:
-    from bridge.store.protocol import Versioned
 
 FORMAT: Final = 1
 
@@ -116,28 +113,4 @@ def load(blob: bytes, version: int) -> CallState:
     return state
 
 
-class HotStates:
-    """The states of the calls that were active last, decoded; bounded, and only ever a copy.
-
-    Taking one removes it, so that whoever works on it owns it; it is put back after its commit.
-    """
-
-    def __init__(self, most: int = 512) -> None:
-        self._most = most
-        self._states: dict[int, CallState] = {}
-
-    def take(self, callid: int, stored: Versioned) -> CallState:
-        """Give the state of a call, decoding it unless the held copy is of the stored version."""
-        state = self._states.pop(callid, None)
-        if state is None or state.version != stored.version:
-            return load(stored.blob, stored.version)
-        return state
-
-    def put(self, state: CallState) -> None:
-        """Hold a state as it was just committed; its owner must not touch it afterwards."""
-        if len(self._states) >= self._most:
-            del self._states[next(iter(self._states))]
-        self._states[state.callid] = state
-
-
-__all__ = ["FORMAT", "CallState", "HotStates", "Phase", "dump", "load", "open_command"]
+__all__ = ["FORMAT", "CallState", "Phase", "dump", "load", "open_command"]
