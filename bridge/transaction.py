@@ -82,9 +82,6 @@ class Transaction:
         state.variables = response.variables
         state.call_status = "UP"
         state.without_document += 1
-        if state.without_document > MAX_WITHOUT_DOCUMENT:
-            self.give_up(f"{MAX_WITHOUT_DOCUMENT} commands in a row needed no document")
-            return
         try:
             outcome = steps.start(self.runtime, self.app, state, response)
         except CommandRefused as refused:
@@ -162,12 +159,14 @@ class Transaction:
         state.result = result
         state.error = error
         state.phase = Phase.ASKING
-        if not error:
+        if error:
+            self.runtime.metrics.error(self.app.hash, error.partition(":")[0])
+            state.errors_in_row += 1
+        else:
             state.errors_in_row = 0
-            return
-        self.runtime.metrics.error(self.app.hash, error.partition(":")[0])
-        state.errors_in_row += 1
-        if state.errors_in_row >= MAX_ERRORS:
+        if state.without_document > MAX_WITHOUT_DOCUMENT:
+            self.give_up(f"{state.without_document} commands in a row needed no document")
+        elif state.errors_in_row >= MAX_ERRORS:
             self.give_up(f"{MAX_ERRORS} commands in a row failed, the last with {error}")
 
     def _effects(self, effects: Sequence[Effect]) -> None:
@@ -214,10 +213,12 @@ class Transaction:
             asset=asset,
         )
         document = render(verbs, addresses)
-        if len(document) > MAX_DOCUMENT_BYTES:
+        sounds = [row.content for row in addresses.hosted if row.content_type == SOUNDS_TYPE]
+        largest = max(map(len, (document, *sounds)))
+        if largest > MAX_DOCUMENT_BYTES:
             raise CommandRefused(
                 "INVALID_PARAMS",
-                f"{state.command}: its texts make a document of {len(document)} bytes, Plivo takes "
+                f"{state.command}: its texts make a document of {largest} bytes, Plivo takes "
                 f"{MAX_DOCUMENT_BYTES}: say it in several commands",
             )
         self.change.media.extend(addresses.hosted)
