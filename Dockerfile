@@ -10,7 +10,7 @@ RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --require-hashes --no-deps --only-binary :all: -r requirements/build.txt \
  && python -m venv /opt/rt-bridge \
  && /opt/rt-bridge/bin/pip install --require-hashes --no-deps --only-binary :all: -r requirements/run.txt
-COPY pyproject.toml LICENSE ./
+COPY pyproject.toml README.md LICENSE ./
 COPY bridge bridge
 COPY mappings mappings
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist . \
