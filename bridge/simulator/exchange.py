@@ -105,14 +105,18 @@ class Exchange:
         """Send a live call elsewhere; False when there is none."""
         return self._interrupt(call_uuid, Transferred(url))
 
-    async def populated(self, count: int) -> Room:
-        """Wait until some room has exactly so many announced members."""
-        while True:
-            for room in self.rooms.values():
-                if sum(member.announced for member in room.members.values()) == count:
-                    return room
-            self._changed.clear()
-            await self._changed.wait()
+    async def populated(self, count: int, patience_s: float = 10.0) -> Room:
+        """Wait until some room has exactly so many announced members.
+
+        Raises TimeoutError after `patience_s` s of real time.
+        """
+        async with asyncio.timeout(patience_s):
+            while True:
+                for room in self.rooms.values():
+                    if sum(member.announced for member in room.members.values()) == count:
+                        return room
+                self._changed.clear()
+                await self._changed.wait()
 
     def _interrupt(self, call_uuid: str, event: Outside) -> bool:
         party = self.calls.get(call_uuid)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support_e2e import Make, Reply, World, world
+from support_e2e import Make, Reply, World, listening, world
+from support_fake_rest import FakeRest
 
 
 @pytest.fixture
@@ -28,3 +29,25 @@ def store(request: pytest.FixtureRequest) -> str:
     """Give each kind of store in turn."""
     chosen: str = request.param
     return chosen
+
+
+@pytest.fixture
+def rest() -> Iterator[FakeRest]:
+    """Give the REST API of the account; requests it does not answer are let go at the end."""
+    fake = FakeRest()
+    yield fake
+    fake.over.set()
+
+
+@pytest.fixture
+async def make_rest_world(make_world: Make, rest: FakeRest) -> AsyncIterator[Make]:
+    """Give a function that starts a world whose bridge uses the REST API."""
+    async with listening(rest.app()) as url:
+
+        async def make(*replies: Reply, **options: Any) -> World:
+            made = await make_world(*replies, plivo_rest=True, api_url=url, **options)
+            rest.exchange = made.exchange
+            return made
+
+        yield make
+        rest.over.set()
