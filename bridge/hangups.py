@@ -7,6 +7,7 @@ It is due at once, except when the caller ended a foreground recording whose cal
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -97,7 +98,7 @@ class Hangups:
         transaction.note(
             ended=state.call_status, cause=state.cause, source=form.get("HangupSource", "")
         )
-        transaction.put_out(final_row(state.callid, due))
+        transaction.put_out(final_row(state.callid, due, app.hash))
         await transaction.commit()
         self._session.forget(state.callid)
         self._outbox.wake()
@@ -135,7 +136,7 @@ class Hangups:
                 transaction.close(event)
                 final = await self._runtime.store.outbox_row(final_key(callid))
                 if final is not None and not final.body:
-                    transaction.put_out(final_row(callid, self._runtime.clock.now()))
+                    transaction.change.outbox_swap.append((final, self._due_now(final)))
             else:
                 state.inbox["recording"] = dump_event(event)
             await transaction.commit()
@@ -145,9 +146,13 @@ class Hangups:
         """Make the final request due when a turn ends after its call did."""
         row = await self._runtime.store.outbox_row(final_key(callid))
         if row is not None and not row.body:
-            change = Commit(outbox=[final_row(callid, self._runtime.clock.now())])
+            # Swapped: a row that was sent meanwhile, with its frozen body, stays as it is.
+            change = Commit(outbox_swap=[(row, self._due_now(row))])
             await self._runtime.store.commit(change)
             self._outbox.wake()
+
+    def _due_now(self, row: OutboxRow) -> OutboxRow:
+        return replace(row, due=self._runtime.clock.now())
 
 
 def _status_of_unknown(form: Mapping[str, str]) -> str:
@@ -167,9 +172,9 @@ def final_key(callid: int) -> str:
     return f"final:{callid}"
 
 
-def final_row(callid: int, due: float) -> OutboxRow:
-    """Make the outbox row of a call's final request."""
-    return OutboxRow(final_key(callid), "final", callid, due)
+def final_row(callid: int, due: float, app: str) -> OutboxRow:
+    """Make the outbox row of a call's final request to its app (a hash)."""
+    return OutboxRow(final_key(callid), "final", callid, due, lane=f"app:{app}")
 
 
 def _records(state: CallState) -> bool:

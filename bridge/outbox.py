@@ -1,17 +1,23 @@
-"""Durable deliveries: the final HANGUP request of every call, and kicks out of rooms.
+"""Durable deliveries: the final HANGUP request of every call, and what rooms have to do.
 
-A row is claimed by this process, sent, and deleted in a commit. A failed one comes back later,
+A row is claimed by this process, handled, and deleted in a commit. A failed one comes back later,
 further apart each time. The body of a final request is frozen in the store before it is first
 sent, so that every repetition is byte for byte the same.
+
+Rows wait in lanes, one per app and one per kind of other work: an app that is down delays nobody
+but itself (docs/adr/0004).
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 import structlog
+from pydantic_core import from_json
 
 from bridge import steps
 from bridge.rt_client import AppFailure
@@ -20,30 +26,46 @@ from bridge.store.protocol import Commit, OutboxRow, StoreError
 from bridge.tasks import spawn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
     from bridge.runtime import Runtime
 
 log = structlog.get_logger()
 
-#: Deliveries at once; a slow app must not keep the others waiting.
-MOST_AT_ONCE: Final = 64
+#: Deliveries at once in one lane.
+MOST_PER_LANE: Final = 16
 FIRST_DELAY_S: Final = 1.0
 LONGEST_DELAY_S: Final = 60.0
 #: Looked at least this often, whatever the store said was due next.
 LONGEST_SLEEP_S: Final = 30.0
 #: Answers of a gateway in front of an app that is down: the app itself has not answered.
 GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
+#: A final request the app may have got is repeated after these times, in s, and then no more.
+UNCONFIRMED_DELAYS_S: Final = (1.0, 10.0, 60.0)
 
 
 class Outbox:
-    """Delivers what is due. `handlers` add kinds of rows besides "final"."""
+    """Delivers what is due. `handlers` add kinds of rows besides "final".
+
+    A handler gives True when the row may go, and False when it has put it back with `later`. One
+    that raises is tried again by this process, without a change in the store.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._wake = asyncio.Event()
-        self._flying: set[str] = set()
         self._stopping = False
+        self._flying: set[str] = set()
+        self._in_lane: Counter[str] = Counter()
+        #: Lanes and keys whose rows were passed over: the end of a delivery there is news.
+        self._full: set[str] = set()
+        self._blocked: set[str] = set()
+        #: Rows that were handled and could not be deleted: they must not be handled again.
+        self._handled: dict[str, OutboxRow] = {}
+        #: Keys whose delivery raised: not before this time, and the pause until then.
+        self._held: dict[str, tuple[float, float]] = {}
+        #: How often a final request was sent without anybody knowing whether it arrived.
+        self._unconfirmed: Counter[str] = Counter()
         self.handlers: dict[str, Callable[[OutboxRow], Coroutine[None, None, bool]]] = {
             "final": self._final
         }
@@ -56,12 +78,13 @@ class Outbox:
         """Deliver until `stop`."""
         while not self._stopping:
             self._wake.clear()
-            sleep_s = LONGEST_SLEEP_S
+            sleep_s = FIRST_DELAY_S
             try:
                 sleep_s = await self._deliver_due()
             except StoreError as error:
                 log.error("outbox.store", why=str(error))
-                sleep_s = FIRST_DELAY_S
+            except Exception:
+                log.exception("outbox.fault")
             await self._runtime.clock.wait(self._wake, sleep_s)
 
     def stop(self) -> None:
@@ -69,78 +92,153 @@ class Outbox:
         self._stopping = True
         self._wake.set()
 
+    async def later(self, row: OutboxRow, delay_s: float | None = None) -> bool:
+        """Put a row back for another attempt, by default after 1, 2, 4 … 60 s; gives False.
+
+        A row of the same key that was written meanwhile is left alone.
+        """
+        if delay_s is None:
+            delay_s = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** min(row.attempts, 10))
+        due = self._runtime.clock.now() + delay_s
+        again = replace(row, due=due, attempts=row.attempts + 1)
+        await self._runtime.store.commit(Commit(outbox_swap=[(row, again)]))
+        return False
+
     async def _deliver_due(self) -> float:
         """Start what is due; give the time until the next look, in s."""
         store = self._runtime.store
-        now = self._runtime.clock.now()
-        rows = await store.due(now, MOST_AT_ONCE * 2)
+        while True:
+            now = self._runtime.clock.now()
+            self._full = {lane for lane, n in self._in_lane.items() if n >= MOST_PER_LANE}
+            # Those in flight and those held back are still due, and must not fill the answer.
+            limit = MOST_PER_LANE + len(self._flying) + len(self._held)
+            rows = await store.due(now, limit, self._full)
+            if self._stopping or (self._start(rows, now) and len(rows) < limit):
+                break
+        times = [until for until, _ in self._held.values() if until > now]
+        upcoming = await store.next_due(now)
+        if upcoming is not None:
+            times.append(upcoming)
+        return min(LONGEST_SLEEP_S, min(times, default=inf) - now)
+
+    def _start(self, rows: Sequence[OutboxRow], now: float) -> bool:
+        """Start every row that may go; False = one that could has to wait for a free place."""
+        whole = True
         for row in rows:
-            if len(self._flying) >= MOST_AT_ONCE:
-                return LONGEST_SLEEP_S
-            if row.key not in self._flying:
+            if row.key in self._flying:
+                self._blocked.add(row.key)
+            elif self._held.get(row.key, (now, 0.0))[0] > now:
+                continue
+            elif self._in_lane[row.lane] >= MOST_PER_LANE:
+                whole = False
+            else:
                 self._flying.add(row.key)
+                self._in_lane[row.lane] += 1
                 spawn(self._deliver(row), f"outbox:{row.key}")
-        upcoming = await store.next_due()
-        if upcoming is None:
-            return LONGEST_SLEEP_S
-        return min(LONGEST_SLEEP_S, max(0.0, upcoming - now) if not rows else FIRST_DELAY_S)
+        return whole
 
     async def _deliver(self, row: OutboxRow) -> None:
+        key = row.key
         try:
-            handler = self.handlers.get(row.kind)
-            if handler is None:
-                log.error("outbox.kind_unknown", key=row.key, kind=row.kind)
-                return
-            if await handler(row):
-                await self._runtime.store.commit(Commit(outbox_done=[row.key]))
+            if self._handled.get(key) != row:
+                row = await self._frozen(row)
+                if not await self._handle(row):
+                    self._held.pop(key, None)
+                    self.wake()
+                    return
+                self._handled[key] = row
+            await self._runtime.store.commit(Commit(outbox_swap=[(row, None)]))
+            self._handled.pop(key, None)
+            self._held.pop(key, None)
+            self._unconfirmed.pop(key, None)
+        except Exception:
+            log.exception("outbox.failed", key=key, kind=row.kind, call=row.callid)
+            self._hold_back(key)
         finally:
-            self._flying.discard(row.key)
+            self._land(row)
+
+    async def _handle(self, row: OutboxRow) -> bool:
+        handler = self.handlers.get(row.kind)
+        if handler is None:
+            # Perhaps of a newer release, which may come back and must find it.
+            raise LookupError(f"this release knows no outbox rows of the kind {row.kind!r}")
+        return await handler(row)
+
+    def _hold_back(self, key: str) -> None:
+        """Try a row again later although the store says it is due: it may be the store that fails."""
+        pause = min(LONGEST_DELAY_S, 2 * self._held.get(key, (0.0, FIRST_DELAY_S / 2))[1])
+        self._held[key] = (self._runtime.clock.now() + pause, pause)
+        self.wake()
+
+    def _land(self, row: OutboxRow) -> None:
+        self._flying.discard(row.key)
+        self._in_lane[row.lane] -= 1
+        if not self._in_lane[row.lane]:
+            del self._in_lane[row.lane]
+        if row.lane in self._full or row.key in self._blocked:
+            self._blocked.discard(row.key)
             self.wake()
 
-    async def later(self, row: OutboxRow) -> bool:
-        """Put a row back for another attempt; give True when its time is used up."""
-        now = self._runtime.clock.now()
-        delay = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** min(row.attempts, 10))
-        again = replace(row, due=now + delay, attempts=row.attempts + 1)
-        await self._runtime.store.commit(Commit(outbox=[again]))
-        return False
+    async def _frozen(self, row: OutboxRow) -> OutboxRow:
+        """Give a final request its body, stored before it is first sent; other rows as they are."""
+        if row.kind != "final" or row.body:
+            return row
+        state = await self._ended(row.callid)
+        if state is None:
+            return row
+        frozen = replace(row, body=final_body(state))
+        await self._runtime.store.commit(Commit(outbox=[frozen]))
+        return frozen
+
+    async def _ended(self, callid: int) -> CallState | None:
+        stored = await self._runtime.store.load_call(callid)
+        state = None if stored is None else load(stored.blob, stored.version)
+        return None if state is None or state.phase is not Phase.ENDED else state
 
     async def _final(self, row: OutboxRow) -> bool:
         """Deliver the final request of a call; True when the row may go."""
-        runtime = self._runtime
-        stored = await runtime.store.load_call(row.callid)
-        if stored is None:
+        if not row.body:
             log.error("hangup.call_missing", call=row.callid)
             return True
-        state = load(stored.blob, stored.version)
-        app = runtime.apps.get(state.app)
-        if state.phase is not Phase.ENDED:
-            return True
-        if not row.body:
-            row = replace(row, body=final_body(state))
-            await runtime.store.commit(Commit(outbox=[row]))
+        # The call itself may have outlived its retention: the body is all that is needed.
+        app_hash = from_json(row.body)["app"]
+        app = self._runtime.apps.get(app_hash)
         if app is None:
-            log.error("hangup.app_missing", call=row.callid, app=state.app)
-            return await self._again_or_drop(row, state, "the app is no longer in the settings")
+            log.error("hangup.app_missing", call=row.callid, app=app_hash)
+            why = "the app is no longer in the settings"
+            return await self._again_or_drop(row, app_hash, why)
         try:
-            await runtime.transport.ask(app.rt, row.body, runtime.settings.app_timeout_s)
+            await self._runtime.transport.ask(
+                app.rt, row.body, self._runtime.settings.app_timeout_s
+            )
         except AppFailure as failure:
+            if failure.delivered is None:
+                return await self._repeat_or_drop(row, app_hash, str(failure))
             if not _delivered(failure):
-                return await self._again_or_drop(row, state, str(failure))
-        log.info("hangup.delivered", call=row.callid, app=state.app, attempts=row.attempts + 1)
+                return await self._again_or_drop(row, app_hash, str(failure))
+        log.info("hangup.delivered", call=row.callid, app=app_hash, attempts=row.attempts + 1)
         return True
 
-    async def _again_or_drop(self, row: OutboxRow, state: CallState, why: str) -> bool:
-        waited = self._runtime.clock.now() - (state.ended_at or 0)
-        if waited > self._runtime.settings.hangup_retry_for_s:
-            log.error(
-                "hangup.dropped", call=row.callid, app=state.app, why=why, attempts=row.attempts
-            )
+    async def _repeat_or_drop(self, row: OutboxRow, app_hash: str, why: str) -> bool:
+        """Repeat what the app may have got a few times only: a slow app gets it every time."""
+        sent = self._unconfirmed[row.key] = self._unconfirmed[row.key] + 1
+        if sent > len(UNCONFIRMED_DELAYS_S):
+            log.error("hangup.unconfirmed", call=row.callid, app=app_hash, why=why, sent=sent)
             return True
-        log.warning(
-            "hangup.postponed", call=row.callid, app=state.app, why=why, attempts=row.attempts
-        )
-        return await self.later(row)
+        return await self._again_or_drop(row, app_hash, why, UNCONFIRMED_DELAYS_S[sent - 1])
+
+    async def _again_or_drop(
+        self, row: OutboxRow, app_hash: str, why: str, delay_s: float | None = None
+    ) -> bool:
+        state = await self._ended(row.callid)
+        # A call past its retention is past the time for repetitions as well (bridge.settings).
+        ended_at = (state and state.ended_at) or 0.0
+        line = {"call": row.callid, "app": app_hash, "why": why, "attempts": row.attempts + 1}
+        if self._runtime.clock.now() - ended_at > self._runtime.settings.hangup_retry_for_s:
+            log.error("hangup.dropped", **line)
+            return True
+        log.warning("hangup.postponed", **line)
+        return await self.later(row, delay_s)
 
 
 def final_body(state: CallState) -> bytes:

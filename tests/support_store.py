@@ -54,9 +54,11 @@ def line(
     return HistoryRow(callid, seq, 100.0 + seq, body, step, document)
 
 
-def task(key: str, due: float = 0.0, *, body: bytes = b"body", attempts: int = 0) -> OutboxRow:
+def task(
+    key: str, due: float = 0.0, *, body: bytes = b"body", attempts: int = 0, lane: str = ""
+) -> OutboxRow:
     """Write a row of the outbox."""
-    return OutboxRow(key, "final", 1, due, body, attempts)
+    return OutboxRow(key, "final", 1, due, body, attempts, lane)
 
 
 def file(name: str, expires_at: float, content: bytes = b"RIFF") -> MediaRow:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import MutableMapping
 
+from bridge.store import _sqlite_outbox as outbox
 from bridge.store._rules import call_conflict, room_conflict, still_good
 from bridge.store.protocol import (
     CallWrite,
@@ -12,7 +13,6 @@ from bridge.store.protocol import (
     Conflict,
     HistoryRow,
     MediaRow,
-    OutboxRow,
     RecordingRow,
     RoomWrite,
     Versioned,
@@ -35,11 +35,6 @@ _HISTORY = """
     INSERT OR REPLACE INTO history (callid, seq, at, step, body, document)
     VALUES (?, ?, ?, ?, ?, ?)
 """
-_OUTBOX = """
-    INSERT OR REPLACE INTO outbox (key, kind, callid, due, attempts, body)
-    VALUES (?, ?, ?, ?, ?, ?)
-"""
-_OUTBOX_COLUMNS = "key, kind, callid, due, body, attempts"
 _MEDIA = (
     "INSERT OR REPLACE INTO media (name, content_type, content, expires_at) VALUES (?, ?, ?, ?)"
 )
@@ -72,8 +67,8 @@ def apply(
         cursor.execute(
             _HISTORY, (line.callid, line.seq, line.at, line.step, line.body, line.document)
         )
-    if change.outbox_done or change.outbox:
-        _write_outbox(cursor, change)
+    if change.outbox_swap or change.outbox:
+        outbox.write(cursor, change)
     if change.media:
         _write_media(cursor, change, media)
     if change.recordings:
@@ -130,13 +125,6 @@ def _write_room(cursor: sqlite3.Cursor, room: RoomWrite) -> None:
             "INSERT OR REPLACE INTO room (key, version, blob) VALUES (?, ?, ?)",
             (room.key, room.base + 1, room.blob),
         )
-
-
-def _write_outbox(cursor: sqlite3.Cursor, change: Commit) -> None:
-    for key in change.outbox_done:
-        cursor.execute("DELETE FROM outbox WHERE key = ?", (key,))
-    for row in change.outbox:
-        cursor.execute(_OUTBOX, (row.key, row.kind, row.callid, row.due, row.attempts, row.body))
 
 
 def _write_media(cursor: sqlite3.Cursor, change: Commit, media: MutableMapping[str, float]) -> None:
@@ -201,36 +189,6 @@ def document(cursor: sqlite3.Cursor, callid: int, step: int) -> bytes | None:
     )
     found = cursor.fetchone()
     return None if found is None else bytes(found[0])
-
-
-def due(cursor: sqlite3.Cursor, now: float, limit: int) -> list[OutboxRow]:
-    """Give what is due, earliest first."""
-    cursor.execute(
-        f"SELECT {_OUTBOX_COLUMNS} FROM outbox WHERE due <= ? ORDER BY due, key LIMIT ?",  # noqa: S608 - a constant
-        (now, limit),
-    )
-    return [OutboxRow(*row) for row in cursor]
-
-
-def next_due(cursor: sqlite3.Cursor) -> float | None:
-    """Give the earliest `due`."""
-    found: float | None = cursor.execute("SELECT min(due) FROM outbox").fetchone()[0]
-    return found
-
-
-def outbox_row(cursor: sqlite3.Cursor, key: str) -> OutboxRow | None:
-    """Give one row."""
-    cursor.execute(
-        f"SELECT {_OUTBOX_COLUMNS} FROM outbox WHERE key = ?",  # noqa: S608 - a constant
-        (key,),
-    )
-    found = cursor.fetchone()
-    return None if found is None else OutboxRow(*found)
-
-
-def outbox_size(cursor: sqlite3.Cursor) -> int:
-    """Count the rows."""
-    return int(cursor.execute("SELECT count(*) FROM outbox").fetchone()[0])
 
 
 def media(cursor: sqlite3.Cursor, name: str, now: float) -> MediaRow | None:
@@ -348,7 +306,6 @@ def ping(cursor: sqlite3.Cursor) -> None:
 __all__ = [
     "apply",
     "document",
-    "due",
     "find_call",
     "history",
     "last_callid",
@@ -356,9 +313,6 @@ __all__ = [
     "load_call",
     "media",
     "media_expiries",
-    "next_due",
-    "outbox_row",
-    "outbox_size",
     "ping",
     "purge_calls",
     "purge_media",

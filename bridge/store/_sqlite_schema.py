@@ -61,7 +61,14 @@ _FIRST = (
     "INSERT INTO meta (key, value) VALUES ('callid', 0)",
 )
 
-MIGRATIONS: tuple[Sequence[str], ...] = (_FIRST,)
+_LANES = (
+    "ALTER TABLE outbox ADD COLUMN lane TEXT NOT NULL DEFAULT ''",
+    # In front of the time, so that the many rows of one lane never lie before those of another.
+    "CREATE INDEX outbox_lane ON outbox (lane, due, key)",
+    "DROP INDEX outbox_due",
+)
+
+MIGRATIONS: tuple[Sequence[str], ...] = (_FIRST, _LANES)
 
 
 def migrate(

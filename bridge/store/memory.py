@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import heapq
 import secrets
+from collections.abc import Collection
+from math import inf
 
 from bridge.store._rules import call_conflict, room_conflict, still_good
 from bridge.store.protocol import (
@@ -72,8 +74,8 @@ class MemoryStore:
             self._write_room(room)
         for line in change.history:
             self._history.setdefault(line.callid, {})[line.seq] = line
-        for key in change.outbox_done:
-            self._outbox.pop(key, None)
+        for row, successor in change.outbox_swap:
+            self._swap(row, successor)
         self._outbox.update((row.key, row) for row in change.outbox)
         now = None if call is None else call.touched_at
         for file in change.media:
@@ -110,16 +112,16 @@ class MemoryStore:
         documents = (row.document for row in rows if row.step == step)
         return next((document for document in documents if document is not None), None)
 
-    async def due(self, now: float, limit: int) -> list[OutboxRow]:
+    async def due(self, now: float, limit: int, full: Collection[str] = ()) -> list[OutboxRow]:
         """Give what is due, earliest first."""
         self._check()
-        rows = (row for row in self._outbox.values() if row.due <= now)
+        rows = (row for row in self._outbox.values() if row.due <= now and row.lane not in full)
         return heapq.nsmallest(limit, rows, key=lambda row: (row.due, row.key))
 
-    async def next_due(self) -> float | None:
-        """Give the earliest `due`."""
+    async def next_due(self, after: float = -inf) -> float | None:
+        """Give the earliest `due` after that time."""
         self._check()
-        return min((row.due for row in self._outbox.values()), default=None)
+        return min((row.due for row in self._outbox.values() if row.due > after), default=None)
 
     async def outbox_row(self, key: str) -> OutboxRow | None:
         """Give one row."""
@@ -216,6 +218,12 @@ class MemoryStore:
             self._live.add(write.callid)
         else:
             self._live.discard(write.callid)
+
+    def _swap(self, row: OutboxRow, successor: OutboxRow | None) -> None:
+        if self._outbox.get(row.key) == row:
+            del self._outbox[row.key]
+            if successor is not None:
+                self._outbox[successor.key] = successor
 
     def _write_room(self, write: RoomWrite) -> None:
         if write.blob is None:

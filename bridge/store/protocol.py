@@ -7,7 +7,9 @@ of a call or a room is an opaque blob with a version that grows by one with each
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from math import inf
 from typing import Protocol
 
 from bridge.errors import BridgeError
@@ -70,7 +72,10 @@ class HistoryRow:
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """Something still to be delivered, due at wall time `due` (s). `key` is unique and idempotent."""
+    """Something still to be delivered, due at wall time `due` (s). `key` is unique and idempotent.
+
+    `lane` names whom it is delivered to: rows of one lane wait for each other, and for no other's.
+    """
 
     key: str
     kind: str
@@ -78,6 +83,7 @@ class OutboxRow:
     due: float
     body: bytes = b""
     attempts: int = 0
+    lane: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +129,16 @@ class RoomWrite:
 class Commit:
     """What one step changes: applied in one transaction. Rows with a known key are replaced.
 
-    `outbox_done` is applied before `outbox`: a key in both stays, with the new row.
+    Each pair in `outbox_swap` is a row and its successor, None = it is done: where the row is still
+    stored exactly as given, it is replaced or deleted; where it changed meanwhile, nothing happens.
+    They are applied before `outbox`, whose rows are written whatever is there.
     """
 
     call: CallWrite | None = None
     room: RoomWrite | None = None
     history: list[HistoryRow] = field(default_factory=list)
     outbox: list[OutboxRow] = field(default_factory=list)
-    outbox_done: list[str] = field(default_factory=list)
+    outbox_swap: list[tuple[OutboxRow, OutboxRow | None]] = field(default_factory=list)
     media: list[MediaRow] = field(default_factory=list)
     recordings: list[RecordingRow] = field(default_factory=list)
 
@@ -171,11 +179,14 @@ class Store(Protocol):
     async def document(self, callid: int, step: int) -> bytes | None:
         """Give the first document written with this number, if it was ever handed out."""
 
-    async def due(self, now: float, limit: int) -> list[OutboxRow]:
-        """Give up to `limit` outbox rows with `due` <= now, earliest first, then by key."""
+    async def due(self, now: float, limit: int, full: Collection[str] = ()) -> list[OutboxRow]:
+        """Give up to `limit` outbox rows with `due` <= now, earliest first, then by key.
 
-    async def next_due(self) -> float | None:
-        """Give the wall time at which the next outbox row is due; None = the outbox is empty."""
+        Rows in one of the lanes `full` are left out, however many they are.
+        """
+
+    async def next_due(self, after: float = -inf) -> float | None:
+        """Give the wall time later than `after` at which the next row is due; None = there is none."""
 
     async def outbox_row(self, key: str) -> OutboxRow | None:
         """Give one row."""

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TypeVar
 
+from bridge.store import _sqlite_outbox as outbox
 from bridge.store import _sqlite_rows as rows
 from bridge.store._rules import CALLID_MAX
 from bridge.store._sqlite_cache import Cache
@@ -158,21 +160,21 @@ class SqliteStore:
             return None
         return await self._thread.ask(lambda cursor: rows.document(cursor, callid, step))
 
-    async def due(self, now: float, limit: int) -> list[OutboxRow]:
+    async def due(self, now: float, limit: int, full: Collection[str] = ()) -> list[OutboxRow]:
         """Give what is due, earliest first."""
-        return await self._thread.ask(lambda cursor: rows.due(cursor, now, limit))
+        return await self._thread.ask(lambda cursor: outbox.due(cursor, now, limit, full))
 
-    async def next_due(self) -> float | None:
-        """Give the earliest `due`."""
-        return await self._thread.ask(rows.next_due)
+    async def next_due(self, after: float = -inf) -> float | None:
+        """Give the earliest `due` after that time."""
+        return await self._thread.ask(lambda cursor: outbox.next_due(cursor, after))
 
     async def outbox_row(self, key: str) -> OutboxRow | None:
         """Give one row."""
-        return await self._thread.ask(lambda cursor: rows.outbox_row(cursor, key))
+        return await self._thread.ask(lambda cursor: outbox.row(cursor, key))
 
     async def outbox_size(self) -> int:
         """Count the rows."""
-        return await self._thread.ask(rows.outbox_size)
+        return await self._thread.ask(outbox.size)
 
     async def media(self, name: str, now: float) -> MediaRow | None:
         """Give a file that has not expired."""

@@ -259,7 +259,7 @@ def _everything(callid: int, base: int, room_base: int) -> Commit:
         room("r", room_base, b"new"),
         history=[line(callid, 50, step=50, document=b"new")],
         outbox=[task("new")],
-        outbox_done=["old"],
+        outbox_swap=[(task("old"), None)],
         media=[file("new.wav", 500.0)],
         recordings=[recording("new")],
     )

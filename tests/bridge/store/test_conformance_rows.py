@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support_store import Reopen, call, file, line, recording, room, task
 
-from bridge.store.protocol import Commit, Conflict, Store, Versioned
+from bridge.store.protocol import Commit, Conflict, OutboxRow, Store, Versioned
 
 # --- outbox -----------------------------------------------------------------------------------
 
@@ -24,7 +24,7 @@ async def test_due_rows_come_earliest_first(store: Store) -> None:
 async def test_empty_outbox_has_no_next_time(store: Store) -> None:
     """Without rows nothing is due, ever."""
     await store.commit(Commit(outbox=[task("a", 1.0)]))
-    await store.commit(Commit(outbox_done=["a"]))
+    await store.commit(Commit(outbox_swap=[(task("a", 1.0), None)]))
 
     assert (None, 0, []) == (
         await store.next_due(),
@@ -45,20 +45,80 @@ async def test_outbox_key_is_idempotent(store: Store) -> None:
 
 
 async def test_finished_outbox_rows_are_gone(store: Store) -> None:
-    """A finished key is deleted; one that is unknown does no harm."""
+    """A row without a successor is deleted; one that is unknown does no harm."""
     await store.commit(Commit(outbox=[task("a"), task("b")]))
-    await store.commit(Commit(outbox_done=["a", "never"]))
+    await store.commit(Commit(outbox_swap=[(task("a"), None), (task("never"), None)]))
 
     assert None is await store.outbox_row("a")
     assert task("b") == await store.outbox_row("b")
 
 
+async def test_outbox_row_is_replaced_by_its_successor(store: Store) -> None:
+    """A row that is still as it was read becomes the new one."""
+    await store.commit(Commit(outbox=[task("a", 1.0, lane="A")]))
+    successor = task("a", 9.0, body=b"", attempts=1, lane="B")
+    await store.commit(Commit(outbox_swap=[(task("a", 1.0, lane="A"), successor)]))
+
+    assert successor == await store.outbox_row("a")
+    assert 1 == await store.outbox_size()
+
+
+@pytest.mark.parametrize("successor", [None, task("a", 7.0)])
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        task("a", 2.0),
+        task("a", 1.0, body=b"frozen"),
+        task("a", 1.0, attempts=1),
+        task("a", 1.0, lane="B"),
+        OutboxRow("a", "kick", 1, 1.0, b"body"),
+        OutboxRow("a", "final", 2, 1.0, b"body"),
+    ],
+)
+async def test_outbox_row_that_changed_meanwhile_is_left_alone(
+    store: Store, meanwhile: OutboxRow, successor: OutboxRow | None
+) -> None:
+    """A row that differs in anything from what was read is neither deleted nor replaced."""
+    await store.commit(Commit(outbox=[meanwhile]))
+    await store.commit(Commit(outbox_swap=[(task("a", 1.0), successor)]))
+
+    assert meanwhile == await store.outbox_row("a")
+
+
+async def test_outbox_row_that_is_gone_has_no_successor(store: Store) -> None:
+    """A row deleted meanwhile does not come back."""
+    await store.commit(Commit(outbox_swap=[(task("a", 1.0), task("a", 7.0))]))
+
+    assert 0 == await store.outbox_size()
+
+
 async def test_outbox_row_put_back_in_the_commit_that_finishes_it_stays(store: Store) -> None:
     """A key both finished and put by one commit is in the outbox with the new row."""
     await store.commit(Commit(outbox=[task("a", 1.0)]))
-    await store.commit(Commit(outbox=[task("a", 9.0, attempts=1)], outbox_done=["a"]))
+    change = Commit(outbox=[task("a", 9.0, attempts=1)], outbox_swap=[(task("a", 1.0), None)])
+    await store.commit(change)
 
     assert task("a", 9.0, attempts=1) == await store.outbox_row("a")
+
+
+async def test_full_lanes_are_left_out(store: Store) -> None:
+    """However many rows of full lanes are due earlier, those of the others are given."""
+    many = [task(f"dead{n}", -5.0, lane="dead") for n in range(300)]
+    others = [task("é", 3.0, lane="é"), task("b", 2.0), task("a", 2.0, lane="alive")]
+    await store.commit(Commit(outbox=[*many, *others]))
+
+    assert ["a", "b", "é"] == [row.key for row in await store.due(3.0, 9, {"dead", "never"})]
+    assert ["b"] == [row.key for row in await store.due(2.5, 9, ["dead", "alive"])]
+    assert [] == await store.due(9.0, 9, {"dead", "alive", "é", ""})
+    assert {"dead"} == {row.lane for row in await store.due(3.0, 300)}
+
+
+async def test_next_time_after_another(store: Store) -> None:
+    """What is overdue already can be skipped when asking for the next time."""
+    rows = [task("a", 1.0, lane="A"), task("b", 2.0, lane="B"), task("c", 5.0, lane="A")]
+    await store.commit(Commit(outbox=rows))
+
+    assert [1.0, 2.0, 5.0, None] == [await store.next_due(after) for after in (0.9, 1.0, 2.0, 5.0)]
 
 
 # --- hosted files -----------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from support_store import ADAPTERS, call, file, line, recording, room, task
 
 from bridge.store import open_store
-from bridge.store.protocol import Commit, Store, StoreError
+from bridge.store.protocol import Commit, OutboxRow, Store, StoreError
 
 _CALLIDS = range(1, 6)
 _ROOMS = ("r", "s")
@@ -25,6 +26,7 @@ class _Case:
         self.chance = random.Random(seed)
         self.versions = dict.fromkeys(_CALLIDS, 0)
         self.rooms = dict.fromkeys(_ROOMS, 0)
+        self.rows: dict[str, OutboxRow] = {}
         self.now = 100.0
 
     def commit(self) -> Commit:
@@ -53,9 +55,13 @@ class _Case:
             change.room = room(key, base, chance.choice((b"x", chance.randbytes(3), None)))
         for _ in range(chance.choice((0, 0, 1, 3))):
             key, due = chance.choice(_NAMES), self.now + chance.choice((-5.0, 0.0, 5.0))
-            change.outbox.append(task(key, due, attempts=chance.randint(0, 9)))
+            lane = chance.choice(("", "A", "B"))
+            change.outbox.append(task(key, due, attempts=chance.randint(0, 9), lane=lane))
         if chance.random() < 0.2:
-            change.outbox_done = [chance.choice(_NAMES)]
+            held = self.rows.get(chance.choice(_NAMES), task("a"))
+            successor = replace(held, due=self.now) if chance.random() < 0.5 else None
+            change.outbox_swap = [(held, successor)]
+        self.rows.update((row.key, row) for row in change.outbox)
         expiry = self.now + chance.choice((1.0, 10.0, 20.0, 40.0))
         if chance.random() < 0.3:
             change.media = [file(chance.choice(_NAMES), expiry, chance.randbytes(4))]
@@ -80,7 +86,9 @@ async def _answers(store: Store, now: float) -> list[Any]:
         await store.count_live(),
         await store.stale_calls(now - 5.0, 3),
         await store.due(now, 3),
+        await store.due(now, 3, {"", "B"}),
         await store.next_due(),
+        await store.next_due(now),
         await store.outbox_size(),
     ]
     for callid in _CALLIDS:

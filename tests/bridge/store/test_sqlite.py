@@ -450,6 +450,22 @@ async def test_older_file_is_migrated_and_keeps_its_rows(store: SqliteStore, pat
     assert len(MIGRATIONS) + 1 == version
 
 
+async def test_outbox_of_the_first_schema_is_kept(path: Path) -> None:
+    """What was still to be delivered by a release without lanes is delivered by this one."""
+    connection = connect(path, "normal")
+    migrate(connection.cursor(), path, MIGRATIONS[:1])
+    connection.execute(
+        "INSERT INTO outbox (key, kind, callid, due, attempts, body) VALUES (?, ?, ?, ?, ?, ?)",
+        ("a", "final", 1, 2.0, 3, b"body"),
+    )
+    connection.close()
+    store = SqliteStore(path)
+    await store.open()
+
+    assert [task("a", 2.0, attempts=3)] == await store.due(2.0, 9)
+    await store.close()
+
+
 async def test_failed_migration_leaves_the_file_as_it_was(store: SqliteStore, path: Path) -> None:
     """A migration that fails in the middle is undone whole."""
     await store.commit(Commit(call(1)))
