@@ -2,7 +2,8 @@
 
 Enter and exit are keyed by (ConferenceUUID, member): a duplicate does nothing, and an exit that
 comes before its enter leaves a tombstone, so that the late enter makes no ghost (DESIGN, hard
-decision 3).
+decision 3). A room has one conference at a time: the next one ends the one before, of which nothing
+is believed any more but that its members are gone.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any, Final, assert_never
 
 #: Tombstones kept per room; late callbacks come within seconds.
 MOST_GONE: Final = 64
+#: Former conferences remembered per room.
+MOST_OVER: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,16 @@ class KickMember:
 
 @dataclass(slots=True)
 class Room:
-    """The members by (ConferenceUUID, member id), and those who are known to be gone."""
+    """The members by (ConferenceUUID, member id), and those who are known to be gone.
+
+    `now` is the ConferenceUUID of the newest conference, "" before the first; `over` are those of
+    the conferences before it.
+    """
 
     members: dict[str, Member] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
+    now: str = ""
+    over: list[str] = field(default_factory=list)
 
 
 def step(room: Room, event: Entered | Exited) -> list[KickMember]:
@@ -73,13 +82,20 @@ def dump(room: Room) -> dict[str, Any]:
         [m.conference_uuid, m.member_id, m.callid, m.step, m.leave_when_alone]
         for m in room.members.values()
     ]
-    return {"v": 1, "members": rows, "gone": room.gone}
+    return {"v": 1, "members": rows, "gone": room.gone, "now": room.now, "over": room.over}
 
 
 def load(stored: dict[str, Any]) -> Room:
     """Read a stored room."""
-    members = (Member(*row) for row in stored["members"])
-    return Room({_key(m.conference_uuid, m.member_id): m for m in members}, stored["gone"])
+    members = [Member(*row) for row in stored["members"]]
+    # The first releases did not name the conference; its members do.
+    now = stored.get("now") or next((member.conference_uuid for member in members), "")
+    return Room(
+        {_key(m.conference_uuid, m.member_id): m for m in members},
+        stored["gone"],
+        now,
+        stored.get("over", []),
+    )
 
 
 def _key(conference_uuid: str, member_id: str) -> str:
@@ -88,14 +104,13 @@ def _key(conference_uuid: str, member_id: str) -> str:
 
 def _enter(room: Room, member: Member) -> None:
     key = _key(member.conference_uuid, member.member_id)
-    if key in room.gone or key in room.members:
+    if key in room.gone or key in room.members or member.conference_uuid in room.over:
         return
-    # Another ConferenceUUID under the same name: the former conference is over.
-    room.members = {
-        other: known
-        for other, known in room.members.items()
-        if known.conference_uuid == member.conference_uuid
-    }
+    if room.now not in {"", member.conference_uuid}:
+        # Another ConferenceUUID under the same name: the former conference is over.
+        room.over = [*room.over, room.now][-MOST_OVER:]
+        room.members = {}
+    room.now = member.conference_uuid
     room.members[key] = member
 
 
@@ -104,6 +119,7 @@ def _exit(room: Room, event: Exited) -> list[KickMember]:
     if key in room.gone:
         return []
     room.members.pop(key, None)
+    room.now = room.now or event.conference_uuid
     room.gone = [*room.gone, key][-MOST_GONE:]
     left = [m for m in room.members.values() if m.conference_uuid == event.conference_uuid]
     if len(left) == 1 and left[0].leave_when_alone:

@@ -10,6 +10,7 @@ import pytest
 
 from mappings._kernel.room import (
     MOST_GONE,
+    MOST_OVER,
     Entered,
     Exited,
     KickMember,
@@ -175,6 +176,29 @@ def test_new_conference_replaces_the_former() -> None:
     assert {103} == inside(room)
 
 
+@pytest.mark.parametrize("left", [True, False])
+def test_late_enter_into_the_former_conference_replaces_nobody(left: bool) -> None:
+    """An enter of a conference that is over, reported late, leaves the members of the newer one."""
+    room = room_after(entered(1), *([exited(1)] if left else []))
+    step(room, entered(3, conference="conf-2"))
+    step(room, entered(2))
+
+    assert {103} == inside(room)
+    assert [] == step(room, exited(2))
+    step(room, entered(4, conference="conf-2"))
+    assert [KickMember(member(3, conference="conf-2"))] == step(
+        room, exited(4, conference="conf-2")
+    )
+
+
+def test_former_conferences_are_limited() -> None:
+    """The room forgets its oldest conferences, so that a room in daily use stays small."""
+    room = room_after(*(entered(1, conference=f"conf-{n}") for n in range(MOST_OVER + 5)))
+
+    assert [f"conf-{n}" for n in range(4, MOST_OVER + 4)] == room.over
+    assert f"conf-{MOST_OVER + 4}" == room.now
+
+
 def test_exit_from_the_former_conference_kicks_nobody() -> None:
     """A late exit from a former conference says nothing about who is alone in the new one."""
     room = room_after(entered(1), entered(3, conference="conf-2"))
@@ -211,7 +235,19 @@ def test_room_survives_its_stored_form() -> None:
 
 def test_stored_form_of_an_empty_room() -> None:
     """A room without members has a stored form too."""
-    assert {"v": 1, "members": [], "gone": []} == dump(Room())
+    stored = {"v": 1, "members": [], "gone": [], "now": "", "over": []}
+    assert stored == dump(Room())
+    assert Room() == load(stored)
+
+
+def test_room_of_the_first_release_goes_on() -> None:
+    """A room stored without the name of its conference takes that of its members."""
+    row = ["conf-1", "m1", 101, 7, True]
+    room = load({"v": 1, "members": [row], "gone": []})
+    step(room, entered(3, conference="conf-2"))
+    step(room, entered(2))
+
+    assert {103} == inside(room)
     assert Room() == load({"v": 1, "members": [], "gone": []})
 
 
@@ -246,6 +282,21 @@ def test_any_order_with_duplicates_ends_the_same(seed: int) -> None:
             room = load(json.loads(json.dumps(dump(room))))
             _check_kicks(room, event, kicks, known)
         assert expected == inside(room)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_stragglers_of_a_former_conference_change_nothing(seed: int) -> None:
+    """Once a newer conference was heard of, nothing of the one before touches its members."""
+    chance = random.Random(seed)
+    former = [entered(n) for n in range(5)] + [exited(n) for n in range(5)]
+    newer = [entered(n, conference="conf-2") for n in range(10, 15)]
+    first = chance.sample(former, 3)
+    rest = [event for event in former if event not in first] + newer[1:]
+    chance.shuffle(rest)
+    room = room_after(*first, newer[0], *rest)
+
+    assert ["conf-1"] == room.over
+    assert {110, 111, 112, 113, 114} == inside(room)
 
 
 def _check_kicks(
