@@ -11,7 +11,7 @@ import structlog
 from pydantic_core import to_json
 
 from bridge import steps
-from bridge.addresses import RETRIES, DocumentAddresses
+from bridge.addresses import RETRIES, SOUNDS_TYPE, DocumentAddresses
 from bridge.assets import asset
 from bridge.state import Phase, dump, open_command
 from bridge.store.protocol import CallWrite, Commit, HistoryRow, OutboxRow, RecordingRow
