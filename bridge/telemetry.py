@@ -116,10 +116,11 @@ def configure_logging(
     sink = _ByteSink(output)
     structlog.configure(
         processors=[
-            structlog.processors.add_log_level,
-            _add_time,
             structlog.processors.format_exc_info,
             redact_event,
+            # What needs no mask is added after it.
+            structlog.processors.add_log_level,
+            _add_time,
             *((structlog.dev.ConsoleRenderer(), _encode) if console else (_to_json,)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
