@@ -56,5 +56,5 @@ def read(p: ReadParams, call: CallContext) -> Flow:
             keys, finished, _ = event.digits.partition("#")
             complete = bool(finished) or len(keys) >= p.max_digits
             if complete or call.partial_read == "keys" or (not exact and not keys):
-                return keys
+                return keys[: p.max_digits]
     return "TIMEOUT"

@@ -64,6 +64,16 @@ def test_keys_come_back_as_pressed(keys: str) -> None:
     )
 
 
+def test_more_keys_than_asked_for_are_cut() -> None:
+    """The app never gets more than max_digits keys, whatever a form holds."""
+    assert (
+        Playbook("read", ASK_AGE)
+        >> Document(THREE_DIGITS)
+        << DigitsReceived("12345")
+        >> Result("123")
+    )
+
+
 def test_library_media_is_a_prompt() -> None:
     """A library id becomes Play inside GetDigits."""
     assert (
