@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from random import Random
 from urllib.parse import urlsplit
 
@@ -31,7 +32,7 @@ class Caller:
                 document = await self._step(document)
         except Undelivered:
             self.gave_up = True
-        await self._plivo.hang_up(self.leg)
+        await self._hang_up()
 
     async def _step(self, document: bytes) -> bytes | None:
         """Carry out one document; give the next one, or None when the call is over."""
@@ -59,7 +60,7 @@ class Caller:
         webhooks = [self._plivo.deliver(self.leg, url, form) for _ in range(copies)]
         others = [self._plivo.deliver(self.leg, at, data) for at, data in notices]
         if whim < 0.08:
-            others.append(self._hang_up_now())
+            others.append(self._hang_up())
         answers = await asyncio.gather(*webhooks, *others)
         if whim < 0.08:
             return None
@@ -69,15 +70,18 @@ class Caller:
 
     async def _leave(self, step: Step, notices: list[tuple[str, Form]]) -> None:
         """Hang up now; a recording in progress is kept, and reported before or afterwards."""
-        events = [self._hang_up_now(), *(self._plivo.deliver(self.leg, *n) for n in notices)]
+        events = [self._hang_up(), *(self._plivo.deliver(self.leg, *n) for n in notices)]
         step.recorded = any("/notice/recording/" in at for at, _ in notices)
         self._rng.shuffle(events)
         for event in events:
             await event
 
-    async def _hang_up_now(self) -> bytes:
-        await self._plivo.hang_up(self.leg)
-        return b""
+    async def _hang_up(self) -> bytes:
+        """Report the hangup until it is delivered: what follows from losing it is not told here."""
+        while True:
+            with suppress(Undelivered):
+                await self._plivo.hang_up(self.leg)
+                return b""
 
     def _choose(self, root: etree._Element) -> tuple[str, Form]:
         """Give the URL that is fetched after this document, and what it is told."""

@@ -68,6 +68,8 @@ class Plivo:
         self._rng = rng
         #: Requests that were broken off by a kill or refused in between.
         self.broken_off = 0
+        #: Set by every answer.
+        self.progress = asyncio.Event()
 
     async def answer(self, leg: Leg) -> bytes:
         """Fetch the first document of a call."""
@@ -117,6 +119,7 @@ class Plivo:
             body = await response.read()
             if response.status != 200:
                 raise AssertionError(f"{path} was answered with {response.status}: {body!r}")
+            self.progress.set()
             return body
 
 
