@@ -232,6 +232,12 @@ class World:
             self.clock.advance(1)
         return task.result()
 
+    async def restart(self) -> None:
+        """Stop the bridge and start another one with the same settings."""
+        await self.bridge.stop()
+        self.bridge = Bridge(self.bridge.settings, self.clock)
+        await self.bridge.start()
+
     async def until(self, check: Callable[[], Awaitable[Found]]) -> Found:
         """Let virtual time pass until something true is found."""
         async with asyncio.timeout(PATIENCE_S):
@@ -322,7 +328,9 @@ async def world(
         one = {"url": recorder.url, **(app or {})}
         settings = {"apps": dict.fromkeys(["DEFAULT", *more_apps], one), **settings}
         chosen = settings_for(store, api_url or recordings, settings)
-        bridge = Bridge(chosen, clock)
-        await bridge.start()
-        stack.push_async_callback(bridge.stop)
-        yield World(recorder, bridge, clock, session, f"{recordings}/v1/Account")
+        made = World(recorder, Bridge(chosen, clock), clock, session, f"{recordings}/v1/Account")
+        await made.bridge.start()
+        try:
+            yield made
+        finally:
+            await made.bridge.stop()
