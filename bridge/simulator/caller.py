@@ -19,7 +19,7 @@ from bridge.simulator.clock import Advancing, VirtualClock
 from bridge.simulator.document import Element, InvalidDocument, parse, pretty
 from bridge.simulator.elements import HANDLERS
 from bridge.simulator.exchange import Exchange, HungUpByApi, Kicked, Outside, Transferred
-from bridge.simulator.flow import Follow, Moved, Over
+from bridge.simulator.flow import Background, Follow, Moved, Over, recording_length
 from bridge.simulator.leg import (
     CALLER_HUNG_UP,
     END_OF_DOCUMENT,
@@ -55,8 +55,8 @@ class Application:
     """What an operator types into Plivo; without a hangup URL the answer URL gets the hangup."""
 
     answer_url: str
-    hangup_url: str | None = None
-    fallback_url: str | None = None
+    hangup_url: str = ""
+    fallback_url: str = ""
 
     @classmethod
     def at(cls, public_url: str, app: str = "DEFAULT") -> Application:
@@ -89,7 +89,7 @@ class ScriptedCaller:
         self.exchange = exchange or Exchange(leg.random)
         self.recordings_url = recordings_url
         self.documents: list[bytes] = []
-        self.background: list[dict[str, str]] = []
+        self.background: list[Background] = []
         self._application = application
         self._script = deque(script)
         self._clock = clock or VirtualClock()
@@ -112,6 +112,7 @@ class ScriptedCaller:
         if self._script:
             self.add("problem", f"the call ended before {self._script[0]}")
         self.leg.status = "completed"
+        await self._end_background()
         await self.flush()
         await self.hang_up(ending)
         for name, url, parameters in self._late:
@@ -134,6 +135,10 @@ class ScriptedCaller:
         """Append to the timeline."""
         at = self._clock.now() - self.leg.began
         self.timeline.entries.append(Entry(at, kind, text, detail, ms))
+
+    def now(self) -> float:
+        """Give the wall time of the call in s."""
+        return self._clock.now()
 
     def advance(self, seconds: float) -> None:
         """Let time pass in the call."""
@@ -245,6 +250,13 @@ class ScriptedCaller:
         if answer.status != HTTP_OK or not answer.content_type.startswith("audio/"):
             self.add("problem", f"{url} gave status {answer.status} and {text}")
 
+    async def _end_background(self) -> None:
+        """Report recordings of the whole call, now that it is over."""
+        for recording in self.background:
+            length = self._clock.now() - recording.began
+            parameters = {**recording.parameters, **recording_length(length)}
+            await self.call_back("recording", recording.url, parameters)
+
     async def _live(self) -> None:
         document = await self._first()
         for _ in range(MOST_DOCUMENTS):
@@ -263,7 +275,7 @@ class ScriptedCaller:
             return await self._fetch(follow)
         except Over:
             fallback = self._application.fallback_url
-            if fallback is None:
+            if not fallback:
                 raise
             return await self._fetch(Follow("answer", fallback, {"Event": "StartApp"}))
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from bridge.simulator.document import Element
-from bridge.simulator.flow import Follow, Over
+from bridge.simulator.flow import Background, Follow, Over, recording_length
 from bridge.simulator.leg import HANGUP_ELEMENT, Method
 from bridge.simulator.script import (
     HangUp,
@@ -123,8 +123,8 @@ async def record(call: ScriptedCaller, element: Element) -> Follow | None:
     if element.get("recordSession") == "true":
         # The action is fetched at the start, with -1 everywhere (plivo-facts 2.5).
         call.add("hears", "nothing: the call is being recorded from now on")
-        call.background.append({"url": element.get("callbackUrl"), **found})
-        return await call.act(element, found | _length(-1))
+        call.background.append(Background(call.now(), element.get("callbackUrl"), found))
+        return await call.act(element, found | recording_length(-1))
     call.add("hears", "a beep" if element.get("playBeep", "true") == "true" else "no beep")
     step = call.step(element, RecordFor)
     longest = element.number("maxLength", 60)
@@ -134,11 +134,13 @@ async def record(call: ScriptedCaller, element: Element) -> Follow | None:
             key = step.key if step.key and step.key in element.get("finishOnKey", "#") else ""
             call.add("does", f"speaks for {seconds:g} s" + (f" and presses {key}" if key else ""))
             call.advance(seconds + (0 if key else element.number("timeout", 15)))
-            await call.call_back("recording", element.get("callbackUrl"), found | _length(seconds))
-            return await call.act(element, found | _length(seconds) | {"Digits": key})
+            await call.call_back(
+                "recording", element.get("callbackUrl"), found | recording_length(seconds)
+            )
+            return await call.act(element, found | recording_length(seconds) | {"Digits": key})
         case HangUp():
             over = call.hang_up_now(step)
-            length = _length(step.after)
+            length = recording_length(step.after)
             await call.call_back("recording", element.get("callbackUrl"), found | length)
             raise over
         case Stay():
@@ -287,14 +289,6 @@ def _collect(keys: str, element: Element) -> tuple[str, bool]:
         if len(collected) >= most:
             return collected, True
     return collected, False
-
-
-def _length(seconds: float) -> dict[str, str]:
-    names = ("RecordingDuration", "RecordingDurationMs", "RecordingStartMs", "RecordingEndMs")
-    if seconds < 0:
-        return dict.fromkeys(names, "-1")
-    begun, ms = 1_767_607_200_000, round(1000 * seconds)
-    return dict(zip(names, (f"{seconds:g}", str(ms), str(begun), str(begun + ms)), strict=True))
 
 
 def _dial(action: str) -> dict[str, str]:

@@ -120,7 +120,7 @@ async def test_hangup_webhook_repeated(make_world: Make, store: str, repeated: i
     await leg.request(world.application.answer_url)
     leg.status = "completed"
     hangup = leg.hangup_parameters(BUSY, world.clock.now())
-    url = world.application.hangup_url or ""
+    url = world.application.hangup_url
     await asyncio.gather(*(leg.request(url, hangup) for _ in range(repeated + 1)))
     await leg.request(url, hangup)
 
@@ -194,7 +194,7 @@ async def test_app_down_at_the_end(make_world: Make, store: str) -> None:
     await world.app.stop()
     leg.status = "completed"
     hangup = leg.hangup_parameters(BUSY, world.clock.now())
-    answer = await leg.request(world.application.hangup_url or "", hangup)
+    answer = await leg.request(world.application.hangup_url, hangup)
     began = world.clock.now()
 
     async def tried_three_times() -> bytes:

@@ -30,7 +30,7 @@ async def test_get(make_world: Make, store: str) -> None:
     answer = await leg.request(link(answer.body, "action"), {"Digits": "42"})
     leg.status = "completed"
     hangup = leg.hangup_parameters(BUSY, world.clock.now())
-    end = await leg.request(world.application.hangup_url or "", hangup)
+    end = await leg.request(world.application.hangup_url, hangup)
 
     assert ["Hangup"] == names(answer.body)
     assert (200, b"") == (end.status, end.body)

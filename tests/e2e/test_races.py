@@ -21,7 +21,7 @@ async def hang_up(world: World, leg: Leg) -> None:
     """Report the end of the call."""
     leg.status = "completed"
     hangup = leg.hangup_parameters(CALLER_HUNG_UP, world.clock.now())
-    answer = await leg.request(world.application.hangup_url or "", hangup)
+    answer = await leg.request(world.application.hangup_url, hangup)
 
     assert (200, b"") == (answer.status, answer.body)
 
@@ -224,7 +224,7 @@ async def test_hangup_and_step_at_once(make_world: Make, store: str) -> None:
     ended = leg.hangup_parameters(CALLER_HUNG_UP, world.clock.now())
     step, hangup = await asyncio.gather(
         leg.request(action, {"Digits": "42"}),
-        leg.request(world.application.hangup_url or "", {**ended, "CallStatus": "completed"}),
+        leg.request(world.application.hangup_url, {**ended, "CallStatus": "completed"}),
     )
 
     assert (200, 200) == (step.status, hangup.status)

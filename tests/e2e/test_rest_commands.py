@@ -214,7 +214,7 @@ async def test_without_rest(make_world: Make) -> None:
     document = caller.documents[0].decode()
     assert 'recordSession="true"' in document
     started, stopped = codes(world)[1:]
-    assert started == caller.background[0]["RecordingID"]
+    assert started == caller.background[0].parameters["RecordingID"]
     assert "REST_UNAVAILABLE" == stopped
 
 
@@ -232,7 +232,7 @@ async def test_hangup_while_rest_is_asked(make_rest_world: Make, rest: FakeRest)
     await world.until(asked)
     leg.status = "completed"
     hangup = leg.hangup_parameters(CALLER_HUNG_UP, world.clock.now())
-    await leg.request(world.application.hangup_url or "", hangup)
+    await leg.request(world.application.hangup_url, hangup)
     rest.over.set()
     answer = await asking
 
