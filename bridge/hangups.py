@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bridge import steps
+from bridge.rooms import left_row
 from bridge.state import CallState, Phase
 from bridge.store.protocol import Commit, OutboxRow
 from bridge.transaction import Transaction
@@ -22,7 +23,7 @@ from mappings._kernel.events import HungUp
 from mappings._kernel.facts import dump_event, load_event
 from mappings._plivo import callbacks
 from mappings._plivo.hangup_causes import final_status
-from mappings._plivo.verbs import Record
+from mappings._plivo.verbs import Conference, Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from bridge.outbox import Outbox
     from bridge.runtime import App, Runtime
     from bridge.session import Session
+    from mappings._plivo.verbs import Verb
 
 log = structlog.get_logger()
 
@@ -84,9 +86,10 @@ class Hangups:
         transaction = Transaction(runtime, app, state)
         due = now
         waiting = state.phase is Phase.WAITING and state.start is not None
+        verbs = _awaited(state) if waiting else ()
         if waiting and "recording" in state.inbox:
             transaction.close(load_event(state.inbox["recording"]))
-        elif waiting and _records(state):
+        elif any(map(_records, verbs)):
             due = now + runtime.settings.recording_grace_s
         elif state.start is not None:
             transaction.close(HungUp())
@@ -99,6 +102,10 @@ class Hangups:
             ended=state.call_status, cause=state.cause, source=form.get("HangupSource", "")
         )
         transaction.put_out(final_row(state.callid, due, app.hash))
+        for verb in verbs:
+            if isinstance(verb, Conference):
+                # The callback that reports its leaving may be lost, and others may wait for it.
+                transaction.put_out(left_row(verb.room, state.callid, now))
         await transaction.commit()
         self._session.forget(state.callid)
         self._outbox.wake()
@@ -126,7 +133,7 @@ class Hangups:
             transaction = Transaction(self._runtime, app, state)
             transaction.note(recorded=name)
             row = transaction.recording(name, event.url, event.recording_id, ready=True)
-            open_here = state.start is not None and step == state.step and _records(state)
+            open_here = step == state.step and any(map(_records, _awaited(state)))
             if not open_here:
                 # The command went on: only the file matters, and a turn may be in progress.
                 await self._runtime.store.commit(Commit(recordings=[row]))
@@ -177,16 +184,18 @@ def final_row(callid: int, due: float, app: str) -> OutboxRow:
     return OutboxRow(final_key(callid), "final", callid, due, lane=f"app:{app}")
 
 
-def _records(state: CallState) -> bool:
-    """Tell whether the open command waits for a foreground recording."""
+def _awaited(state: CallState) -> tuple[Verb, ...]:
+    """Give the verbs of the document whose end the open command waits for."""
     if state.start is None:
-        return False
+        return ()
     pending = steps.feed(state)
     if isinstance(pending, Finished) or not isinstance(pending.action, Reply):
-        return False
-    return any(
-        isinstance(verb, Record) and not verb.record_session for verb in pending.action.verbs
-    )
+        return ()
+    return pending.action.verbs
+
+
+def _records(verb: Verb) -> bool:
+    return isinstance(verb, Record) and not verb.record_session
 
 
 __all__ = ["Hangups", "final_key", "final_row", "is_hangup"]
