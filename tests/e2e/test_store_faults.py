@@ -39,9 +39,9 @@ async def test_hangup_in_an_outage(
     outage = Outage(world, monkeypatch)
     ended = {"Event": "Hangup", "CallStatus": "completed"}
 
-    refused = await leg.request(world.application.hangup_url, ended)
+    refused = await leg.request(world.application.hangup_url or "", ended)
     outage.on = False
-    taken = await leg.request(world.application.hangup_url, ended)
+    taken = await leg.request(world.application.hangup_url or "", ended)
 
     assert (503, 200) == (refused.status, taken.status)
     assert ["HANGUP"] == [final["call_status"] for final in await world.delivered()]
