@@ -7,8 +7,9 @@ It is due at once, except when the caller ended a foreground recording whose cal
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -37,6 +38,10 @@ log = structlog.get_logger()
 
 #: Statuses of calls that are over; some accounts report them on the answer URL (plivo-facts 1.4).
 OVER = frozenset({"completed", "busy", "failed", "timeout", "no-answer", "cancel"})
+#: Calls that ended before the app heard of them are remembered for so long (s), and so many at most:
+#: Plivo repeats a request for 55 s (plivo-facts 1.6), and a proxy may hold it up.
+OVER_FOR_S: Final = 300.0
+MOST_OVER: Final = 10_000
 
 
 def is_hangup(form: Mapping[str, str]) -> bool:
@@ -53,6 +58,21 @@ class Hangups:
         self._runtime = runtime
         self._session = session
         self._outbox = outbox
+        self._over: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    def was_over(self, app_hash: str, uuid: str) -> bool:
+        """Tell whether a call the app never heard of has ended within the last few minutes.
+
+        Its answer request may still be on its way, or be repeated: it is to be answered with Hangup.
+        """
+        ended_at = self._over.get((app_hash, uuid))
+        return ended_at is not None and self._runtime.clock.now() - ended_at <= OVER_FOR_S
+
+    def _note_over(self, app_hash: str, uuid: str) -> None:
+        self._over[app_hash, uuid] = self._runtime.clock.now()
+        self._over.move_to_end((app_hash, uuid))
+        if len(self._over) > MOST_OVER:
+            self._over.popitem(last=False)
 
     async def end(self, app: App, form: Mapping[str, str]) -> None:
         """Take note of a hangup webhook; a repetition does nothing."""
@@ -64,6 +84,7 @@ class Hangups:
                 if form.get("Direction", "").lower() != "outbound":
                     # The caller gave up before the app ever heard of the call.
                     log.info("call.never_asked", app=app.hash, uuid=uuid)
+                    self._note_over(app.hash, uuid)
                     return
                 state = await self._session.new_call(app, form)
                 state.call_status = _status_of_unknown(form)
