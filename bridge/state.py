@@ -107,7 +107,10 @@ def dump(state: CallState) -> bytes:
 def load(blob: bytes, version: int) -> CallState:
     """Read a stored state; fields of a newer release are ignored."""
     stored = from_json(blob)
-    state = CallState(**{name: stored[name] for name in stored if name in _NAMES})
+    del stored["v"]
+    if not stored.keys() <= _NAMES:
+        stored = {name: stored[name] for name in stored if name in _NAMES}
+    state = CallState(**stored)
     state.phase = Phase(state.phase)
     state.version = version
     return state

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 from mappings._kernel.errors import CommandRefused
 from mappings._plivo.verbs import Asset, Play, Speak
-from mappings._rt.media import LibraryMedia, NoMedia, TtsMedia, split_text
+from mappings._rt.media import (
+    LONGEST_REMEMBERED,
+    LibraryMedia,
+    NoMedia,
+    TtsMedia,
+    split_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +56,9 @@ class CallContext:
                 return ()
             case TtsMedia():
                 voice, language = self.voices[media.voice]
-                return tuple(Speak(part, voice, language) for part in split_text(media.text))
+                if len(media.text) > LONGEST_REMEMBERED:
+                    return _speak(media.text, voice, language)
+                return _remembered(media.text, voice, language)
             case LibraryMedia():
                 url = self.library.get(media.id)
                 if url is None:
@@ -74,6 +83,14 @@ _DEFAULTS: dict[str, Any] = {
     "voices": {},
     "library": {},
 }
+
+
+def _speak(text: str, voice: str, language: str) -> tuple[Sound, ...]:
+    return tuple(Speak(part, voice, language) for part in split_text(text))
+
+
+#: Prompts come back in every call of an app.
+_remembered = lru_cache(maxsize=1024)(_speak)
 
 
 def snapshot(context: CallContext) -> dict[str, Any]:

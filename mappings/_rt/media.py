@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 __all__ = [
@@ -54,6 +55,10 @@ _TAGS: Final = range(0xE0020, 0xE0080)
 _HANGUL_VOWELS_AND_TAILS: Final = range(0x1160, 0x1200)
 
 
+#: Longer prompts are not kept in memory, in characters.
+LONGEST_REMEMBERED: Final = 1000
+
+
 class MediaFormatError(ValueError):
     """The value is no rt_media; the message says what is expected and never quotes a text."""
 
@@ -90,7 +95,7 @@ def parse_media(raw: object) -> Media:
     if raw is None or raw is False:
         return NoMedia()
     if isinstance(raw, str):
-        return _parse_string(raw)
+        return _remembered(raw) if len(raw) <= LONGEST_REMEMBERED else _parse_string(raw)
     if isinstance(raw, float) and raw.is_integer():
         raw = int(raw)
     if isinstance(raw, bool) or not isinstance(raw, int):
@@ -113,6 +118,10 @@ def _parse_string(raw: str) -> Media:
         raise MediaFormatError(f"{_EXPECTED}; the part after the voice is missing")
     spoken = clean_text(words)
     return TtsMedia(clean_text(voice).strip(), spoken) if spoken.strip() else NoMedia()
+
+
+#: Prompts come back in every call of an app.
+_remembered = lru_cache(maxsize=1024)(_parse_string)
 
 
 def _library(number: int) -> Media:
