@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import aiohttp
 from aiohttp import web
 from rich.console import Console
+from rich.markup import escape
 
 from bridge.app import Bridge
 from bridge.plivo.signature import sign
@@ -43,6 +44,8 @@ from bridge.telemetry import configure_logging
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
 
+    from bridge.clock import Clock
+
 HOST: Final = "127.0.0.1"
 #: What BRIDGE_LISTEN and BRIDGE_ADMIN_LISTEN are by default.
 PORT, ADMIN_PORT = 8080, 8081
@@ -50,6 +53,7 @@ ACCOUNT: Final = Account("MADEMO00000000000000", "made-up-token-of-the-demo")
 #: Longest the app's last request may take to arrive, in s.
 PATIENCE_S: Final = 10.0
 FAILURE: Final = 1
+ATTEMPTS: Final = 3
 
 #: Leaves a message, asks for somebody who is not there, visits the conference, hangs up.
 SCRIPT: Final[tuple[Step, ...]] = (
@@ -151,10 +155,9 @@ async def _demo(
     app.middlewares.append(cast("Middleware", listen))
     clock = SkippingClock()
     async with _listening(app) as app_url, _listening(recordings_app()) as files_url:
-        settings = _settings(f"{app_url}/", files_url, folder)
-        bridge = Bridge(settings, clock)
+        bridge = await _started(f"{app_url}/", files_url, folder, clock)
+        settings = bridge.settings
         try:
-            await bridge.start()
             console.print(f"RT app     {app_url}/ (examples/ivr.py)", soft_wrap=True)
             console.print(
                 f"Bridge     {settings.public_url}, store {settings.store}", soft_wrap=True
@@ -175,7 +178,7 @@ async def _demo(
             console.print()
             if problems:
                 for problem in problems:
-                    console.print(f"[bold red]PROBLEM[/]  {problem}", soft_wrap=True)
+                    console.print(f"[bold red]PROBLEM[/]  {escape(problem)}", soft_wrap=True)
                 return FAILURE
             console.print(f"The call went as scripted: {len(caller.documents)} documents.")
             if not exit_after_call:
@@ -183,6 +186,21 @@ async def _demo(
             return 0
         finally:
             await bridge.stop()
+
+
+async def _started(app_url: str, files_url: str, folder: Path, clock: Clock) -> Bridge:
+    """Start the bridge; somebody else may take a port between looking and listening."""
+    for attempt in range(ATTEMPTS):
+        bridge = Bridge(_settings(app_url, files_url, folder), clock)
+        try:
+            await bridge.start()
+        except OSError:
+            await bridge.stop()
+            if attempt == ATTEMPTS - 1:
+                raise
+        else:
+            return bridge
+    raise AssertionError("unreachable")
 
 
 async def _conversation(caller: ScriptedCaller, told_end: asyncio.Event | None) -> list[str]:
@@ -239,8 +257,7 @@ async def _serve_on(settings: Settings, leg: Leg, console: Console) -> None:
 
 
 def _settings(app_url: str, files_url: str, folder: Path) -> Settings:
-    port = _free_port(PORT)
-    admin = _free_port(ADMIN_PORT)
+    port, admin = _free_ports(PORT, ADMIN_PORT)
     return Settings.model_validate(
         {
             "public_url": f"http://{HOST}:{port}",
@@ -256,15 +273,19 @@ def _settings(app_url: str, files_url: str, folder: Path) -> Settings:
     )
 
 
-def _free_port(wanted: int) -> int:
-    """Give the port if it is free, else one that is; the public URL must be known before the start."""
-    for port in (wanted, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
+def _free_ports(*wanted: int) -> list[int]:
+    """Give these ports, or others where they are taken: the public URL must be known in advance."""
+    found = []
+    with contextlib.ExitStack() as probes:
+        for port in wanted:
+            probe = probes.enter_context(socket.socket())
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((HOST, port))
-            found: int = probe.getsockname()[1]
-            return found
-    raise OSError("no port is free")
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                probe.bind((HOST, 0))
+            found.append(probe.getsockname()[1])
+    return found
 
 
 @asynccontextmanager

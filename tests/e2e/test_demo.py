@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from http.client import HTTPConnection
@@ -151,6 +152,43 @@ def test_demo_without_the_end(
 
     assert 1 == status
     assert "the app was not told that the call is over" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_inside")
+def test_demo_with_a_port_taken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A port that is taken at the last moment is replaced by another one."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        free = demo._free_ports
+        found = iter([[taken.getsockname()[1], *free(0)], free(0, 0)])
+        monkeypatch.setattr(demo, "_free_ports", lambda *_wanted: next(found))
+        status = demo.run_demo(exit_after_call=True)
+
+    assert 0 == status
+    assert "The call went as scripted" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_inside")
+def test_demo_without_a_port(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """When no port can be had one sentence says so."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        found = [taken.getsockname()[1], *demo._free_ports(0)]
+        monkeypatch.setattr(demo, "_free_ports", lambda *_wanted: found)
+        status = demo.run_demo(exit_after_call=True)
+
+    assert 1 == status
+    assert "The demo cannot listen on 127.0.0.1" in capsys.readouterr().err
+
+
+def test_free_ports() -> None:
+    """A wanted port is taken when it is free, else another one; never the same twice."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        found = demo._free_ports(port, port)
+    assert 3 == len({port, *found})
 
 
 def test_demo_without_example(
