@@ -5,7 +5,7 @@ A document is a `Response` of verbs that ends by redirecting back to the bridge,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from lxml import etree
 
@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from mappings._plivo.verbs import AudioUrl
 
 
+_WAY_BACK: Final = Next("next")
+_DIGITS: Final = Next("digits")
+#: After these nothing is ever reached.
+_ENDINGS: Final = frozenset({Hangup, Redirect})
+
+
 class Addresses(Protocol):
     """Where the symbolic URLs of one document live (absolute, with retry fragments)."""
 
@@ -59,8 +65,8 @@ def render(verbs: Sequence[Verb], addresses: Addresses) -> bytes:
     root = etree.Element("Response")
     for verb in verbs:
         _append(root, verb, addresses)
-    if not verbs or not isinstance(verbs[-1], Hangup | Redirect):
-        _append(root, Redirect(Next("next")), addresses)
+    if not verbs or type(verbs[-1]) not in _ENDINGS:
+        etree.SubElement(root, "Redirect").text = addresses.next(_WAY_BACK)
     return _serialised(root)
 
 
@@ -82,23 +88,21 @@ def _bool(value: bool) -> str:  # noqa: FBT001 - the value rendered, not a switc
 
 def _append(root: etree._Element, verb: Verb, at: Addresses) -> None:  # noqa: C901 - one case per verb
     match verb:
-        case Speak() | Play():
-            _sound(root, verb, at)
         case GetDigits():
-            element = etree.SubElement(
-                root,
-                "GetDigits",
-                action=at.next(Next("digits")),
-                timeout=str(verb.timeout),
-                digitTimeout=str(verb.digit_timeout),
-                numDigits=str(verb.num_digits),
-                finishOnKey=verb.finish_on_key,
-                retries="1",
-            )
+            element = etree.SubElement(root, "GetDigits")
+            attribute = element.set
+            attribute("action", at.next(_DIGITS))
+            attribute("timeout", str(verb.timeout))
+            attribute("digitTimeout", str(verb.digit_timeout))
+            attribute("numDigits", str(verb.num_digits))
+            attribute("finishOnKey", verb.finish_on_key)
+            attribute("retries", "1")
             if not verb.log:
                 element.set("log", "false")
             for prompt in verb.prompts:
                 _sound(element, prompt, at)
+        case Speak() | Play():
+            _sound(root, verb, at)
         case Redirect():
             element = etree.SubElement(root, "Redirect")
             element.text = at.next(verb.url) if isinstance(verb.url, Next) else verb.url
@@ -137,7 +141,9 @@ def _append(root: etree._Element, verb: Verb, at: Addresses) -> None:  # noqa: C
 
 def _sound(parent: etree._Element, sound: Sound, at: Addresses) -> None:
     if isinstance(sound, Speak):
-        element = etree.SubElement(parent, "Speak", voice=sound.voice, language=sound.language)
+        element = etree.SubElement(parent, "Speak")
+        element.set("voice", sound.voice)
+        element.set("language", sound.language)
         element.text = sound.text
     else:
         element = etree.SubElement(parent, "Play")
