@@ -87,10 +87,14 @@ class Webhooks:
         ]
         prefixes = {"", self.prefix}
         return [
-            web.route(method, prefix + path, handler)
+            route
             for prefix in prefixes
             for path, handler in handlers
-            for method in ("GET", "POST")
+            # Without HEAD: a request whose answer nobody reads must not move a call.
+            for route in (
+                web.get(prefix + path, handler, allow_head=False),
+                web.post(prefix + path, handler),
+            )
         ]
 
     def _route(
