@@ -100,9 +100,11 @@ class Post:
     apps: Apps
     outbox: Outbox
 
-    async def end(self, callid: int, app: str = "GOOD", due: float = 0.0) -> None:
+    async def end(
+        self, callid: int, app: str = "GOOD", due: float = 0.0, variables: str = "{}"
+    ) -> None:
         """Let a call be over."""
-        state = CallState(callid, app, f"u{callid}", 100.0, phase=Phase.ENDED)
+        state = CallState(callid, app, f"u{callid}", 100.0, phase=Phase.ENDED, variables=variables)
         state.call_status, state.ended_at = "HANGUP", self.clock.now()
         write = CallWrite(callid, app, state.uuid, 0, dump(state), 100.0, state.ended_at)
         row = final_row(callid, self.clock.now() + due, app)
@@ -187,6 +189,17 @@ async def test_final_request_is_sent_once_although_its_row_cannot_be_deleted(pos
     await post.after(60)
     assert 0 == await post.store.outbox_size()
     assert [0.0] == post.apps.times()
+
+
+async def test_variables_nobody_else_can_read_do_not_keep_the_final_request(post: Post) -> None:
+    """A lone surrogate, an error to strict JSON readers, goes back to the app that wrote it."""
+    variables = '{"name":"\\ud800"}'
+    await post.end(1, variables=variables)
+    await post.rest()
+
+    assert [0.0] == post.apps.times()
+    assert post.apps.bodies[0].endswith(f'"variables":{variables}}}'.encode())
+    assert 0 == await post.store.outbox_size()
 
 
 async def test_final_request_waits_while_its_body_cannot_be_frozen(post: Post) -> None:
