@@ -8,7 +8,10 @@ Plivo's Play would fail silently (plivo-facts 2.2, 2.5).
 from __future__ import annotations
 
 import asyncio
+import re
 from base64 import b64encode
+from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -18,6 +21,7 @@ from aiohttp import web
 
 from bridge.addresses import WAV_TYPE, unguessable
 from bridge.assets import asset
+from bridge.tasks import spawn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +35,19 @@ log = structlog.get_logger()
 SUFFIXES: Final = {".mp3": "audio/mpeg", ".wav": "audio/wav"}
 #: How long a fresh recording is waited for; Plivo reads a file for up to 120 s (plivo-facts 1.6).
 PATIENCE_S: Final = 20.0
+#: How long passing it on may take after that.
+LONGEST_S: Final = 100.0
 RETRY_S: Final = 0.5
+CONNECT_S: Final = 5.0
+#: Longest silence of the host of a recording.
+READ_S: Final = 15.0
+#: How often it is looked whether the client still waits.
+LOOK_S: Final = 0.5
+#: The folder of the library is listed again at most this often, in s.
+RESCAN_S: Final = 5.0
 CHUNK_BYTES: Final = 65_536
+#: What hosted files and recordings are called (bridge.addresses).
+NAME: Final = re.compile(r"m?[0-9a-f]{30}(\.[a-z0-9]{2,4})?")
 
 
 class Library:
@@ -42,7 +57,9 @@ class Library:
         self._media = settings.media
         self._public_url = settings.public_url
         self._secret = secret
-        self._files: dict[str, Path] = {}
+        # After a restart the names are known again only once the folder was looked at.
+        self._files = self._scan()
+        self._scanned_at = monotonic()
 
     def url_of(self, media_id: str) -> str | None:
         """Give the URL of a library id; None when the library does not have it."""
@@ -60,17 +77,23 @@ class Library:
             return self._media.url_template.replace("{id}", media_id)
         return None
 
-    def file(self, name: str) -> Path | None:
-        """Give the file hosted under an unguessable name."""
-        found = self._files.get(name)
-        if found is None and self._media.directory is not None:
-            # After a restart the names are known again only once the folder was looked at.
-            for path in self._media.directory.iterdir():
-                if path.suffix in SUFFIXES:
-                    known = unguessable(self._secret, "library", path.name) + path.suffix
-                    self._files[known] = path
-            found = self._files.get(name)
-        return found
+    async def file(self, name: str) -> Path | None:
+        """Give the file hosted under an unguessable name; a new one may take RESCAN_S to be found."""
+        if name not in self._files and monotonic() - self._scanned_at >= RESCAN_S:
+            self._scanned_at = monotonic()
+            self._files |= await asyncio.to_thread(self._scan)
+        return self._files.get(name)
+
+    def _scan(self) -> dict[str, Path]:
+        """List the folder; thousands of files take a while."""
+        if self._media.directory is None:
+            return {}
+        try:
+            paths = [path for path in self._media.directory.iterdir() if path.suffix in SUFFIXES]
+        except OSError as error:
+            log.error("media.directory", why=str(error))
+            return {}
+        return {unguessable(self._secret, "library", p.name) + p.suffix: p for p in paths}
 
 
 class MediaServer:
@@ -83,36 +106,69 @@ class MediaServer:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer GET and POST (Plivo always posts for documents of sounds)."""
         name = request.match_info["name"]
+        if NAME.fullmatch(name) is None:
+            raise web.HTTPNotFound(text=NOTHING)
         now = self._runtime.clock.now()
         row = await self._runtime.store.media(name, now)
         if row is not None:
             return web.Response(body=row.content, content_type=row.content_type)
-        path = self._runtime.library.file(name)
+        path = await self._runtime.library.file(name)
         if path is not None:
             return web.FileResponse(path, headers={"Content-Type": SUFFIXES[path.suffix]})
         recording = await self._runtime.store.recording_named(name.removesuffix(".mp3"), now)
         if recording is not None:
             return await self._recording(request, recording)
-        raise web.HTTPNotFound(text="There is no such file, or it has expired.\n")
+        raise web.HTTPNotFound(text=NOTHING)
 
     async def _recording(self, request: web.Request, row: RecordingRow) -> web.StreamResponse:
         if not row.url:
             return web.Response(body=asset("silence"), content_type=WAV_TYPE)
-        deadline = asyncio.get_running_loop().time() + PATIENCE_S
+        answering = spawn(self._answer(request, row), f"recording:{row.recording_id}")
+        # aiohttp does not tell a handler that its client has gone.
+        while not answering.done() and not _gone(request):
+            await asyncio.wait({answering}, timeout=LOOK_S)
+        if not answering.done():
+            answering.cancel()
+            log.info("recording.not_waited_for", app=row.app, recording=row.recording_id)
+            return web.Response()
+        response = answering.result()
+        if response is None:
+            raise web.HTTPNotFound(text="The recording could not be fetched from Plivo.\n")
+        return response
+
+    async def _answer(self, request: web.Request, row: RecordingRow) -> web.StreamResponse | None:
+        found = await self._fetch(row)
+        if found is None:
+            return None
+        async with found:
+            return await _pass_on(request, found, row)
+
+    async def _fetch(self, row: RecordingRow) -> aiohttp.ClientResponse | None:
+        """Ask for the file until its host begins to answer with it; None = in vain."""
         why = ""
-        while asyncio.get_running_loop().time() < deadline:
-            try:
-                found = await self._session.get(row.url, headers=self._credentials(row.url))
-            except (aiohttp.ClientError, TimeoutError) as error:
-                why = type(error).__name__
-            else:
-                async with found:
-                    if found.status == web.HTTPOk.status_code:
-                        return await _pass_on(request, found)
-                    why = f"status {found.status}"
-            await self._runtime.clock.sleep(RETRY_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    try:
+                        found = await self._get(row.url)
+                    except (aiohttp.ClientError, TimeoutError) as error:
+                        why = type(error).__name__
+                    else:
+                        if found.status == web.HTTPOk.status_code:
+                            return found
+                        found.release()
+                        why = f"status {found.status}"
+                    await self._runtime.clock.sleep(RETRY_S)
         log.error("recording.unavailable", app=row.app, recording=row.recording_id, why=why)
-        raise web.HTTPNotFound(text="The recording could not be fetched from Plivo.\n")
+        return None
+
+    async def _get(self, url: str) -> aiohttp.ClientResponse:
+        return await self._session.get(
+            url,
+            # Compressed, its length would not be that of what is passed on.
+            headers={"Accept-Encoding": "identity", **self._credentials(url)},
+            timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=READ_S),
+        )
 
     def _credentials(self, url: str) -> dict[str, str]:
         """Give the account's credentials, but only for Plivo's own hosts over TLS, or ours in tests."""
@@ -130,16 +186,33 @@ class MediaServer:
         return {"Authorization": f"Basic {login}"}
 
 
-async def _pass_on(request: web.Request, found: aiohttp.ClientResponse) -> web.StreamResponse:
+def _gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
+
+
+async def _pass_on(
+    request: web.Request, found: aiohttp.ClientResponse, row: RecordingRow
+) -> web.StreamResponse:
     response = web.StreamResponse()
     response.content_type = found.content_type or "audio/mpeg"
-    if found.content_length is not None:
+    if found.content_length is not None and "Content-Encoding" not in found.headers:
         response.content_length = found.content_length
-    await response.prepare(request)
-    async for chunk in found.content.iter_chunked(CHUNK_BYTES):
-        await response.write(chunk)
-    await response.write_eof()
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            await response.prepare(request)
+            async for chunk in found.content.iter_chunked(CHUNK_BYTES):
+                await response.write(chunk)
+            await response.write_eof()
+    except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
+        why = type(error).__name__
+        log.warning("recording.broken_off", app=row.app, recording=row.recording_id, why=why)
+        if request.transport is not None:
+            # The answer has begun: only a broken connection says that it is not the whole file.
+            request.transport.abort()
     return response
+
+
+NOTHING: Final = "There is no such file, or it has expired.\n"
 
 
 __all__ = ["Library", "MediaServer"]
