@@ -45,6 +45,9 @@ class RestActions:
             )
         except PlivoRestError as error:
             event = _failure(error)
+        except ValueError as error:
+            # The client refuses ids and texts that could mean anything but one single thing.
+            event = RestFailed("REST_REFUSED", str(error))
         log.warning("plivo.rest_failed", call=state.callid, app=state.app, why=event.message)
         return event
 
@@ -92,4 +95,4 @@ def _failure(error: PlivoRestError) -> RestFailed | RestUnknown:
     return RestFailed("REST_REFUSED" if refused else "REST_UNAVAILABLE", str(error))
 
 
-__all__ = ["RestActions"]
+__all__ = ["BUDGET_S", "RestActions"]
