@@ -22,7 +22,7 @@ from bridge.store import _sqlite_rows as rows
 from bridge.store._sqlite_checkpoint import Checkpointer, checkpoint
 from bridge.store._sqlite_file import connect, explain
 from bridge.store._sqlite_schema import migrate
-from bridge.store.protocol import Commit, Conflict
+from bridge.store.protocol import Commit, Conflict, StoreUnavailable
 
 T = TypeVar("T")
 
@@ -82,6 +82,10 @@ class StoreThread:
         self._stopped: asyncio.Future[Any] = loop.create_future()
         self._media: dict[str, float] = {}
         self._pages = 0
+        #: What the thread has taken and not reported yet; it may die of one of them.
+        self._taken: list[Write | Ask | None] = []
+        #: Why nothing can be asked any more.
+        self._ended = ""
 
     async def start(self, query: Callable[[sqlite3.Cursor], T]) -> T:
         """Open the database and give the answer to a first query, or raise StoreUnavailable."""
@@ -111,13 +115,19 @@ class StoreThread:
 
     def _hand_over(self, job: Write | Ask | None) -> None:
         """Put a job; the thread is woken once for all that one turn of the loop put."""
+        if self._ended:
+            self._refuse([job])
+            return
         if not self._put:
             self._loop.call_soon(self._flush)
         self._put.append(job)
 
     def _flush(self) -> None:
         jobs, self._put = self._put, []
-        self._queue.put(jobs)
+        if self._ended:
+            self._refuse(jobs)
+        else:
+            self._queue.put(jobs)
 
     def purge_media(self, cursor: sqlite3.Cursor, now: float, limit: int) -> bool:
         """Delete expired files in the thread; True = there may be more."""
@@ -129,14 +139,15 @@ class StoreThread:
     # --- in the thread ------------------------------------------------------------------------
 
     def _run(self) -> None:
+        why = f"The store {self._path} is closed."
         try:
             with contextlib.closing(connect(self._path, self._durability)) as connection:
                 self._serve(connection.cursor())
-        except Exception as error:  # noqa: BLE001 - told to whoever opens the store
-            refusal = self._explain(error)
-            self._report([Ask(_nothing, self._started, error=refusal)])
+        except BaseException as error:  # noqa: BLE001 - told to whoever waits for an answer
+            self._report([Ask(_nothing, self._started, error=self._explain(error))])
+            why = f"The store {self._path} ended by a fault ({error!r}): start the bridge again."
         finally:
-            self._report([Ask(_nothing, self._stopped)])
+            self._tell(self._end, why)
 
     def _serve(self, cursor: sqlite3.Cursor) -> None:
         migrate(cursor, self._path)
@@ -150,7 +161,7 @@ class StoreThread:
 
     def _turn(self, cursor: sqlite3.Cursor, helper: Checkpointer) -> bool:
         """Do everything that waits; False = it was told to stop."""
-        waiting = self._queue.get()
+        self._taken = waiting = self._queue.get()
         with contextlib.suppress(Empty):
             while len(waiting) < _GROUP:
                 waiting += self._queue.get_nowait()
@@ -169,6 +180,7 @@ class StoreThread:
         if asks:
             self._report(asks)
             self._checkpoint(cursor.connection, helper, sum(ask.pages for ask in asks))
+        self._taken = []
         return None not in waiting
 
     def _checkpoint(self, connection: sqlite3.Connection, helper: Checkpointer, pages: int) -> None:
@@ -224,11 +236,28 @@ class StoreThread:
         return error
 
     def _report(self, jobs: Sequence[Write | Ask]) -> None:
+        self._tell(self._settle, jobs)
+
+    def _tell(self, callback: Callable[[T], None], value: T) -> None:
         # The loop may be closed already when the process ends without closing the store.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._settle, jobs)
+            self._loop.call_soon_threadsafe(callback, value)
 
     # --- in the loop --------------------------------------------------------------------------
+
+    def _end(self, why: str) -> None:
+        """Refuse what the thread has left undone, and all that comes."""
+        self._ended = why
+        self._refuse(self._taken)
+        with contextlib.suppress(Empty):
+            while True:
+                self._refuse(self._queue.get_nowait())
+        self._settle([Ask(_nothing, self._stopped)])
+
+    def _refuse(self, jobs: Sequence[Write | Ask | None]) -> None:
+        for job in jobs:
+            if job is not None and not job.done.done():
+                job.done.set_exception(StoreUnavailable(self._ended))
 
     def _settle(self, jobs: Sequence[Write | Ask]) -> None:
         for job in jobs:

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import fcntl
 import os
+import re
 import sqlite3
 import stat
 import threading
@@ -21,6 +22,7 @@ from bridge.store._sqlite_file import connect
 from bridge.store._sqlite_schema import MIGRATIONS, migrate
 from bridge.store.protocol import Commit, Conflict, StoreUnavailable, Versioned
 from bridge.store.sqlite import SqliteStore
+from bridge.tasks import spawn
 
 
 @pytest.fixture
@@ -236,6 +238,53 @@ async def test_full_disk_is_reported_and_changes_nothing(store: SqliteStore) -> 
     assert Versioned(1, b"{}") == await store.load_call(1)
     await store.commit(Commit(call(1, 1, blob=b"kept"), history=huge))
     assert Versioned(2, b"kept") == await store.load_call(1)
+
+
+async def test_thread_that_dies_leaves_nobody_waiting(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault in the store's thread refuses what waits and what comes, and says what to do."""
+    thread = store._thread
+    turn = thread._turn
+
+    def fails(cursor: sqlite3.Cursor, helper: Checkpointer) -> bool:
+        waiting = thread._queue.get()
+        # As if the next ones had arrived while these are being written.
+        thread._queue.put(waiting[1:])
+        thread._taken = waiting[:1]
+        raise RuntimeError("a fault")
+
+    await store.commit(Commit(call(1)))
+    monkeypatch.setattr(thread, "_turn", fails)
+    await thread.ask(lambda _: None)
+    waits = [store.commit(Commit(call(2))), store.outbox_size(), store.commit(Commit(call(3)))]
+    async with asyncio.timeout(5):
+        answers = await asyncio.gather(*waits, return_exceptions=True)
+        late = [store.ping(), store.commit(Commit(call(4))), store.outbox_size()]
+        answers += await asyncio.gather(*late, return_exceptions=True)
+
+    sentence = r"bridge\.db ended by a fault \(RuntimeError\('a fault'\)\): start the bridge again"
+    for answer in answers:
+        assert isinstance(answer, StoreUnavailable)
+        assert re.search(sentence, str(answer))
+    assert 6 == len(answers)
+    monkeypatch.setattr(thread, "_turn", turn)
+    with pytest.raises(StoreUnavailable):
+        await store.close()
+    await store.open()
+    assert [1] == await store.live_calls()
+
+
+async def test_job_put_while_the_thread_dies(store: SqliteStore) -> None:
+    """What is put in the very turn in which the end becomes known is refused too."""
+    thread = store._thread
+    asked = spawn(store.outbox_size(), "asked")
+    await asyncio.sleep(0)
+    thread._end("The store is gone.")
+    with pytest.raises(StoreUnavailable, match=r"The store is gone\."):
+        await asked
+    # The thread lives on, to be stopped like any other.
+    thread._ended, thread._stopped = "", asyncio.get_running_loop().create_future()
 
 
 # --- groups -----------------------------------------------------------------------------------
