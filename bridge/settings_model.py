@@ -375,4 +375,14 @@ def _conflicts(s: Settings) -> list[Conflict]:
             "webhook_budget_s",
             "app_timeout_s",
         )
+    if s.call_retention_s <= s.hangup_retry_for_s + s.recording_grace_s:
+        add(
+            f"BRIDGE_CALL_RETENTION_S ({s.call_retention_s:g}) must be greater than "
+            f"BRIDGE_HANGUP_RETRY_FOR_S ({s.hangup_retry_for_s:g}) plus BRIDGE_RECORDING_GRACE_S "
+            f"({s.recording_grace_s:g}), so that no call is deleted before its final request is "
+            "delivered; raise it or lower the others.",
+            "call_retention_s",
+            "hangup_retry_for_s",
+            "recording_grace_s",
+        )
     return found

@@ -587,6 +587,10 @@ def test_credentials_are_not_needed_without_signatures_and_rest() -> None:
             "BRIDGE_WEBHOOK_BUDGET_S (5) must be greater than BRIDGE_APP_TIMEOUT_S (5)",
         ),
         (
+            {"BRIDGE_CALL_RETENTION_S": "86410"},
+            "BRIDGE_CALL_RETENTION_S (86410) must be greater than BRIDGE_HANGUP_RETRY_FOR_S (86400)",
+        ),
+        (
             {"BRIDGE_APP_ON_FAILURE": "fallback_url"},
             "apps.DEFAULT must have a fallback_url, because on_failure is fallback_url.",
         ),
@@ -602,6 +606,13 @@ def test_values_that_do_not_fit_together(change: dict[str, str], expected: str) 
     (sentence,) = problems(MINIMAL | change)
 
     assert sentence.startswith(expected)
+
+
+def test_calls_kept_longer_than_their_final_request_is_tried() -> None:
+    """A second more than the time for repetitions and the grace time is enough."""
+    change = {"BRIDGE_CALL_RETENTION_S": "86411"}
+
+    assert 86_411 == load_settings(MINIMAL | change).settings.call_retention_s
 
 
 def test_two_free_ports_do_not_conflict() -> None:
