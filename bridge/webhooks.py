@@ -18,6 +18,7 @@ from aiohttp import ClientPayloadError, web
 from bridge.addresses import NOWHERE, RETRIES
 from bridge.hangups import is_hangup
 from bridge.plivo.signature import verify
+from bridge.session import HANGUP
 from bridge.transaction import farewell
 from bridge.turns import UnknownCall
 from mappings._plivo.render import render
@@ -173,7 +174,7 @@ class Webhooks:
         """
         if route in SILENT_ROUTES or is_hangup(form):
             return web.Response(status=503, text="The bridge could not store this: repeat it.\n")
-        key = (request.path, form["CallUUID"])
+        key = (request.path, form.get("CallUUID", ""))
         faults = self._faults.pop(key, 0) + 1
         if faults > MOST_FAULTS:
             return _xml(
@@ -189,6 +190,9 @@ class Webhooks:
     async def _answer(self, _: web.Request, app: App, form: Form, line: Line) -> web.Response:
         if is_hangup(form):
             return await self._hangup(_, app, form, line)
+        if self._hangups.was_over(app.hash, form["CallUUID"]):
+            line["outcome"] = "over"
+            return _xml(HANGUP)
         return _xml(await self._session.answer(app, form, line))
 
     async def _fallback(self, _: web.Request, app: App, form: Form, line: Line) -> web.Response:
@@ -212,6 +216,8 @@ class Webhooks:
         line.update(call=callid, step=step, kind=kind)
         if is_hangup(form):
             await self._hangups.end(app, form)
+        if kind == "recording":
+            await self._hangups.recorded_late(app, callid, step, form)
         try:
             return _xml(
                 await self._session.resume(app, callid, step, cast("NextKind", kind), form, line)

@@ -181,6 +181,25 @@ async def test_signed_requests_get_documents() -> None:
     assert statuses[200] > CASES // 3, statuses
 
 
+async def test_fault_before_the_form_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even a fault in the signature check itself is answered with a document that comes back."""
+
+    def fail(*_: object) -> bool:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr("bridge.webhooks.verify", fail)
+    path = f"/plivo/{APP}/answer"
+    async with (
+        RawApp(_nobody) as app,
+        bridge_for(app.port) as bridge,
+        aiohttp.ClientSession() as session,
+    ):
+        status, document = await Signed(bridge, session).send(path, {"CallUUID": "b1c2"})
+
+    assert (200, []) == (status, problems(document))
+    assert f"<Redirect>{PUBLIC}{path}#".encode() in document
+
+
 def _form(rng: Random) -> dict[str, str]:
     form = {
         "CallUUID": f"uuid-{rng.randint(1, 30)}",
