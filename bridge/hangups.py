@@ -19,9 +19,10 @@ from bridge.state import CallState, Phase
 from bridge.store.protocol import Commit, OutboxRow
 from bridge.transaction import Transaction
 from mappings._kernel.actions import Reply
+from mappings._kernel.context import restore
 from mappings._kernel.engine import Finished
 from mappings._kernel.events import HungUp
-from mappings._kernel.facts import dump_event, load_event
+from mappings._kernel.facts import dump_event, load_event, load_start
 from mappings._plivo import callbacks
 from mappings._plivo.hangup_causes import final_status
 from mappings._plivo.verbs import Conference, Record
@@ -169,6 +170,15 @@ class Hangups:
                 state.inbox["recording"] = dump_event(event)
             await transaction.commit()
         self._outbox.wake()
+
+    async def recorded_late(
+        self, app: App, callid: int, step: int, form: Mapping[str, str]
+    ) -> None:
+        """Take note of a Record action that came after the call had ended, if it is still awaited."""
+        state = await self._session.read(callid)
+        if state is not None and state.phase is Phase.ENDED and state.start is not None:
+            name = restore(load_start(state.start).inputs).name
+            await self.recorded(app, callid, step, name, form)
 
     async def turn_ended(self, callid: int) -> None:
         """Make the final request due when a turn ends after its call did."""

@@ -392,4 +392,4 @@ def _same_call(state: CallState, app: App, form: Mapping[str, str]) -> bool:
 
 HANGUP: Final = render((Hangup(),), NOWHERE)
 
-__all__ = ["Session"]
+__all__ = ["HANGUP", "Session"]
