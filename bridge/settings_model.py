@@ -72,9 +72,9 @@ class AppSettings(_Model):
             "with the XML found there)"
         ),
     ] = "hangup"
-    failure_message: Annotated[Word, Field(description="text spoken by `on_failure = say`")] = (
-        "We are sorry, this service is not available at the moment. Please call again later."
-    )
+    failure_message: Annotated[
+        Word, Field(description="text spoken by `on_failure = say`", max_length=3000)
+    ] = "We are sorry, this service is not available at the moment. Please call again later."
     failure_voice: Annotated[
         Word | None, Field(description="voice of failure_message; default_voice when not set")
     ] = None

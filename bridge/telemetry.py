@@ -34,6 +34,8 @@ _LEVELS: Final = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+#: Where aiohttp keeps the errors of clients that speak no HTTP.
+_MALFORMED_HTTP: Final = "aiohttp.http_exceptions"
 #: How long a line may wait for others, in s.
 DELAY_S = 0.01
 _EventDict = MutableMapping[str, Any]
@@ -94,8 +96,12 @@ class _ForeignHandler(logging.Handler):
         except (TypeError, ValueError):
             message = str(record.msg)
         level = max(logging.DEBUG, min(record.levelno // 10 * 10, logging.CRITICAL))
+        exc_info = record.exc_info
+        if exc_info and getattr(exc_info[0], "__module__", "") == _MALFORMED_HTTP:
+            # Strangers send this by the thousand: no line unless asked for, and never a traceback.
+            level, exc_info = logging.DEBUG, None
         structlog.get_logger().log(
-            level, "log.library", source=record.name, message=message, exc_info=record.exc_info
+            level, "log.library", source=record.name, message=message, exc_info=exc_info
         )
 
 

@@ -43,7 +43,7 @@ def continuation(kind: NextKind, form: Mapping[str, str], elapsed_ms: int) -> Ev
         case "recording":
             return recording(form, elapsed_ms) or DocumentEnded(elapsed_ms)
         case "dial":
-            status = form.get("DialStatus", "").strip().lower()
+            status = form.get("DialStatus", "")[:LONGEST_TEXT].strip().lower()
             cause = form.get("DialHangupCause", "")[:LONGEST_TEXT]
             return DialEnded(status, cause, elapsed_ms)
         case "conference":

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import structlog
+from aiohttp.http_exceptions import BadStatusLine
 
 from bridge.telemetry import _ForeignHandler, configure_logging
 
@@ -237,3 +238,14 @@ def test_standard_output_is_the_default(capfdbinary: pytest.CaptureFixture[bytes
     structlog.get_logger().info("a.b")
 
     assert b'"event":"a.b"' in capfdbinary.readouterr().out
+
+
+def test_malformed_requests_do_not_flood_the_log(stream: Stream) -> None:
+    """What strangers send to a public port as HTTP leaves no traceback, and no line at all at info."""
+    configure_logging("json", stream=stream)
+
+    rubbish = BadStatusLine("rubbish")
+    logging.getLogger("aiohttp.server").error("Error handling request", exc_info=rubbish)
+    logging.getLogger("aiohttp.server").error("Unhandled exception")
+
+    assert ["Unhandled exception"] == [event["message"] for event in stream.events()]
