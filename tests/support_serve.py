@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from array import array
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -63,17 +64,19 @@ SERVE: Final = {
 }
 
 
-def environment(values: dict[str, str]) -> dict[str, str]:
+def environment(values: Mapping[str, str]) -> dict[str, str]:
     """Give the environment of a process that sees no settings but these."""
     return {"PATH": os.environ["PATH"], **values}
 
 
-def cli(*arguments: str, stdin: bytes = b"", **settings: str) -> subprocess.CompletedProcess[bytes]:
+def cli(
+    *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
     """Run the command line in a process of its own until it ends."""
     return subprocess.run(
         [sys.executable, "-m", "bridge", *arguments],
         cwd=ROOT,
-        env=environment(settings),
+        env=environment(env or {}),
         input=stdin,
         capture_output=True,
         check=False,

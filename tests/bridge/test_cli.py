@@ -9,10 +9,12 @@ import types
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from support_serve import cli
 
 from bridge import telemetry
 from bridge.__main__ import main
@@ -176,6 +178,37 @@ def test_bad_settings_exit_with_two_and_every_sentence(command: str) -> None:
     first, second = result.stderr.splitlines()
     assert first.startswith("BRIDGE_LISTN is not a setting")
     assert second.startswith("BRIDGE_LISTEN is 'x'")
+
+
+@pytest.mark.slow
+def test_serve_with_many_faults_tells_each(tmp_path: Path) -> None:
+    """A process with several bad settings ends with 2, one sentence each, and repeats no secret."""
+    config = tmp_path / "bridge.toml"
+    config.write_text('listn = "x"\n[apps.SHOP]\nurl = "ftp://example.com"\non_failure = "cry"\n')
+    env = MINIMAL | {
+        "BRIDGE_CONFIG": str(config),
+        "BRIDGE_LISTEN": "nowhere",
+        "BRIDGE_APP_TIMEOUT_S": "60",
+        "BRIDGE_VERIFY_SIGNATURES": "perhaps",
+        "BRIDGE_STORE": "mysql://root:hunter2@db/calls",
+    }
+    done = cli("serve", env=env)
+
+    assert (2, b"") == (done.returncode, done.stdout)
+    sentences = done.stderr.decode().splitlines()
+    for name in (
+        "listn",
+        "apps.SHOP.url",
+        "apps.SHOP.on_failure",
+        "BRIDGE_LISTEN",
+        "BRIDGE_APP_TIMEOUT_S",
+        "BRIDGE_VERIFY_SIGNATURES",
+        "BRIDGE_STORE",
+    ):
+        assert 1 == len([text for text in sentences if name in text.split(" is ")[0]]), name
+    assert 7 == len(sentences)
+    assert all(text.endswith((".", "?")) for text in sentences)
+    assert "hunter2" not in done.stderr.decode()
 
 
 # --- healthcheck ------------------------------------------------------------------------------

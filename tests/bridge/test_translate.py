@@ -125,7 +125,9 @@ def test_settings_file_is_used(config: str) -> None:
     """Voices, media library and the caller id of the named app come from the TOML file."""
 
     def run(app: str, command: str, **params: Any) -> Any:
-        done = cli("translate", "--app", app, stdin=reply(command, **params), BRIDGE_CONFIG=config)
+        done = cli(
+            "translate", "--app", app, stdin=reply(command, **params), env={"BRIDGE_CONFIG": config}
+        )
         assert (0, b"") == (done.returncode, done.stderr)
         return etree.fromstring(done.stdout)
 
@@ -142,7 +144,7 @@ def test_settings_that_cannot_be_used(tmp_path: Path) -> None:
     """A settings file with a fault is status 2 and a sentence, without a traceback."""
     path = tmp_path / "bridge.toml"
     path.write_text("pubic_url = 1\n")
-    done = cli("translate", stdin=reply("hangup"), BRIDGE_CONFIG=str(path))
+    done = cli("translate", stdin=reply("hangup"), env={"BRIDGE_CONFIG": str(path)})
 
     assert (2, b"") == (done.returncode, done.stdout)
     assert b"pubic_url" in done.stderr
