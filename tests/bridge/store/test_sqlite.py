@@ -10,7 +10,7 @@ import re
 import sqlite3
 import stat
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -240,39 +240,44 @@ async def test_full_disk_is_reported_and_changes_nothing(store: SqliteStore) -> 
     assert Versioned(2, b"kept") == await store.load_call(1)
 
 
-async def test_thread_that_dies_leaves_nobody_waiting(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A fault in the store's thread refuses what waits and what comes, and says what to do."""
-    thread = store._thread
-    turn = thread._turn
+class _Death(BaseException):
+    """What no handler of the store's thread expects."""
 
-    def fails(cursor: sqlite3.Cursor, helper: Checkpointer) -> bool:
-        waiting = thread._queue.get()
-        # As if the next ones had arrived while these are being written.
-        thread._queue.put(waiting[1:])
-        thread._taken = waiting[:1]
-        raise RuntimeError("a fault")
+
+async def test_thread_that_dies_leaves_nobody_waiting(store: SqliteStore) -> None:
+    """A fault in the store's thread refuses what waits and what comes, and says what to do."""
+    begun, gate = threading.Event(), threading.Event()
+
+    def dies(_: sqlite3.Cursor) -> None:
+        begun.set()
+        gate.wait(5)
+        raise _Death
 
     await store.commit(Commit(call(1)))
-    monkeypatch.setattr(thread, "_turn", fails)
-    await thread.ask(lambda _: None)
-    waits = [store.commit(Commit(call(2))), store.outbox_size(), store.commit(Commit(call(3)))]
+    beside = [spawn(_asked(store, dies), "dies"), spawn(store.outbox_size(), "beside")]
+    assert await asyncio.to_thread(begun.wait, 5)
+    behind = [spawn(store.commit(Commit(call(2))), "behind"), spawn(store.ping(), "behind")]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gate.set()
     async with asyncio.timeout(5):
-        answers = await asyncio.gather(*waits, return_exceptions=True)
-        late = [store.ping(), store.commit(Commit(call(4))), store.outbox_size()]
+        answers: list[object] = await asyncio.gather(*beside, *behind, return_exceptions=True)
+        late = [store.ping(), store.commit(Commit(call(4)))]
         answers += await asyncio.gather(*late, return_exceptions=True)
 
-    sentence = r"bridge\.db ended by a fault \(RuntimeError\('a fault'\)\): start the bridge again"
+    sentence = r"bridge\.db ended by a fault \(_Death\(\)\): start the bridge again"
     for answer in answers:
         assert isinstance(answer, StoreUnavailable)
         assert re.search(sentence, str(answer))
     assert 6 == len(answers)
-    monkeypatch.setattr(thread, "_turn", turn)
     with pytest.raises(StoreUnavailable):
         await store.close()
     await store.open()
     assert [1] == await store.live_calls()
+
+
+async def _asked(store: SqliteStore, query: Callable[[sqlite3.Cursor], None]) -> None:
+    await store._thread.ask(query)
 
 
 async def test_job_put_while_the_thread_dies(store: SqliteStore) -> None:
