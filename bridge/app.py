@@ -73,6 +73,7 @@ class Bridge:
         self.outbox = Outbox(runtime)
         self.hangups = Hangups(runtime, session, self.outbox)
         session.on_turn_end = self.hangups.turn_ended
+        session.was_over = self.hangups.was_over
         self.health = Health(runtime)
         rooms = Rooms(runtime, session, self.outbox)
         webhooks = Webhooks(runtime, session, self.hangups, rooms)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from bridge import steps
+from bridge.new_call import new_call
 from bridge.rooms import left_row
 from bridge.state import CallState, Phase
 from bridge.store.protocol import Commit, OutboxRow
@@ -87,7 +88,7 @@ class Hangups:
                     log.info("call.never_asked", app=app.hash, uuid=uuid)
                     self._note_over(app.hash, uuid)
                     return
-                state = await self._session.new_call(app, form)
+                state = await new_call(self._runtime, app, form)
                 state.call_status = _status_of_unknown(form)
                 await self._close(app, state, form)
                 return

@@ -16,7 +16,9 @@ import structlog
 
 from bridge import steps
 from bridge.addresses import NOWHERE, continuation_url
+from bridge.new_call import new_call
 from bridge.rest_actions import BUDGET_S
+from bridge.rooms import left_row
 from bridge.rt_client import AppFailure, AppInterrupted, AppReplyInvalid
 from bridge.state import CallState, Phase, load
 from bridge.transaction import Transaction, farewell
@@ -25,7 +27,6 @@ from mappings._kernel.actions import REPEATABLE, FindRecording, Reply
 from mappings._kernel.engine import Finished
 from mappings._kernel.events import ConferenceLeft, DocumentEnded, RestUnknown
 from mappings._plivo import callbacks
-from mappings._plivo.numbers import to_e164
 from mappings._plivo.render import render
 from mappings._plivo.verbs import Hangup, Redirect, Wait
 from mappings._rt.reader import ReplyError, RtResponse, read_response
@@ -56,6 +57,8 @@ class Session:
         self._turns: dict[int, Turn] = {}
         #: Told when a turn of this process is over, whatever became of it.
         self.on_turn_end: Callable[[int], Awaitable[None]] | None = None
+        #: Whether a call ended before the app heard of it; asked under the lock of its creation.
+        self.was_over: Callable[[str, str], bool] = lambda _app, _uuid: False
         #: Calls that were just created, whose first question has not been put.
         self._fresh: set[int] = set()
         #: Calls that ended while a turn of theirs was in progress.
@@ -77,11 +80,18 @@ class Session:
 
         `line` is the webhook's canonical log line; the call and its command are noted there.
         """
-        return await self._arrive(app, await self._callid(app, form), 0, "next", form, line)
+        callid = await self._callid(app, form)
+        if callid is None:
+            line["outcome"] = "over"
+            return HANGUP
+        return await self._arrive(app, callid, 0, "next", form, line)
 
     async def fallback(self, app: App, form: Mapping[str, str], line: Line) -> bytes:
         """Answer the fallback URL: the newest document of the call, or its first."""
         callid = await self._callid(app, form)
+        if callid is None:
+            line["outcome"] = "over"
+            return HANGUP
         state = await self.read(callid)
         if state is not None and state.phase is Phase.WAITING:
             document = await self.runtime.store.document(callid, state.step)
@@ -112,40 +122,23 @@ class Session:
         stored = await self.runtime.store.load_call(callid)
         return None if stored is None else load(stored.blob, stored.version)
 
-    async def _callid(self, app: App, form: Mapping[str, str]) -> int:
+    async def _callid(self, app: App, form: Mapping[str, str]) -> int | None:
+        """Find or create the call; None when it ended before the app ever heard of it."""
         uuid = form["CallUUID"]
         callid = await self.runtime.store.find_call(app.hash, uuid)
         if callid is not None:
             return callid
         async with self.lock((app.hash, uuid)):
             callid = await self.runtime.store.find_call(app.hash, uuid)
-            if callid is None:
-                transaction = Transaction(self.runtime, app, await self.new_call(app, form))
+            if callid is None and not self.was_over(app.hash, uuid):
+                transaction = Transaction(
+                    self.runtime, app, await new_call(self.runtime, app, form)
+                )
                 transaction.note(call=form.get("Direction", ""))
                 await transaction.commit()
                 callid = transaction.state.callid
                 self._fresh.add(callid)
         return callid
-
-    async def new_call(self, app: App, form: Mapping[str, str]) -> CallState:
-        """Make the state of a call from its first request; it is not stored yet."""
-        outbound = form.get("Direction", "").lower() == "outbound"
-        caller, called = to_e164(form.get("From", "")), to_e164(form.get("To", ""))
-        early = app.settings.send_incoming_call and form.get("CallStatus") == "ringing"
-        name = form.get("CallerName", "")[:100]
-        return CallState(
-            callid=await self.runtime.store.allocate_callid(),
-            app=app.hash,
-            uuid=form["CallUUID"],
-            started_at=self.runtime.clock.now(),
-            number=called,
-            cli_number=caller,
-            cli_name="" if to_e164(name) else name,
-            caller_id=caller if outbound else called,
-            request_hash=(form.get("RequestUUID") or form["CallUUID"]) if outbound else None,
-            answered=form.get("CallStatus") == "in-progress",
-            call_status="INCOMING_CALL" if early and not outbound else "UP",
-        )
 
     async def _arrive(  # noqa: PLR0917 - as `resume`
         self,
@@ -208,6 +201,9 @@ class Session:
             transaction.hand_out(farewell(self.runtime, app))
         else:
             await transaction.take(event)
+        if kind == "conference" and (room := form.get("ConferenceName")):
+            # The callback that reports the leaving may be lost, and others may wait for it.
+            transaction.put_out(left_row(room, state.callid, self.runtime.clock.now()))
         await transaction.commit()
         return transaction.document
 

@@ -18,7 +18,6 @@ from aiohttp import ClientPayloadError, web
 from bridge.addresses import NOWHERE, RETRIES
 from bridge.hangups import is_hangup
 from bridge.plivo.signature import verify
-from bridge.session import HANGUP
 from bridge.transaction import farewell
 from bridge.turns import UnknownCall
 from mappings._plivo.render import render
@@ -190,9 +189,6 @@ class Webhooks:
     async def _answer(self, _: web.Request, app: App, form: Form, line: Line) -> web.Response:
         if is_hangup(form):
             return await self._hangup(_, app, form, line)
-        if self._hangups.was_over(app.hash, form["CallUUID"]):
-            line["outcome"] = "over"
-            return _xml(HANGUP)
         return _xml(await self._session.answer(app, form, line))
 
     async def _fallback(self, _: web.Request, app: App, form: Form, line: Line) -> web.Response:

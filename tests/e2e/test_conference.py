@@ -64,6 +64,15 @@ async def test_announcement_for_the_last(make_rest_world: Make) -> None:
     assert {1: ["LAST_PARTICIPANT"], 2: ["LEFT_CONFERENCE"]} == by_call(world)
 
 
+async def test_lost_exit_of_one_who_pressed_star(make_rest_world: Make) -> None:
+    """Who left by star is known to be gone from the action alone, so the other is sent out."""
+    world = await make_rest_world(ROOM, ROOM)
+    second = world.caller(LeaveRoom(), callbacks={"exit": When.NEVER})
+    await two_callers(world, world.caller(Stay()), second)
+
+    assert {1: ["LAST_PARTICIPANT"], 2: ["LEFT_CONFERENCE"]} == by_call(world)
+
+
 @pytest.mark.parametrize("when", [When.TWICE, When.LATE, When.NEVER])
 async def test_exit_of_the_other(make_rest_world: Make, rest: FakeRest, when: When) -> None:
     """A doubled exit sends out once; a lost or very late one leaves the last to press star."""
