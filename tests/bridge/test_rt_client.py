@@ -453,7 +453,8 @@ async def test_an_unknown_host_is_tried_again() -> None:
 
 async def test_a_connection_that_hangs_is_unreachable() -> None:
     """When not even a connection comes about in time, surely nothing was delivered."""
-    failure, asked = await ask_unresolvable(None, 0.1)
+    # Long enough for the two time-outs to come apart on a busy machine.
+    failure, asked = await ask_unresolvable(None, 1.5)
     assert isinstance(failure, AppUnreachable)
     assert failure.sentence.endswith(" cannot be reached: no connection came about in time.")
     assert 1 == asked
@@ -466,8 +467,8 @@ async def test_connections_to_one_app_are_limited() -> None:
         WireApp(stall).serving() as app,
     ):
         first, second = await asyncio.gather(
-            transport.ask(app.rt, BODY, 0.3),
-            transport.ask(app.rt, BODY, 0.1),
+            transport.ask(app.rt, BODY, 3.0),
+            transport.ask(app.rt, BODY, 1.5),
             return_exceptions=True,
         )
         await app.all_gone.wait()
