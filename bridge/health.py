@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 from pydantic_core import to_json
@@ -11,6 +11,10 @@ from bridge.store.protocol import StoreError
 
 if TYPE_CHECKING:
     from bridge.runtime import Runtime
+
+
+#: Kinds of outbox rows that somebody waits for; the others are housekeeping of rooms.
+DELIVERIES: Final = ("final", "kick")
 
 
 class Health:
@@ -51,7 +55,7 @@ class Health:
         metrics.set_open_commands(self._runtime.open_commands)
         try:
             metrics.set_calls_live(await self._runtime.store.count_live())
-            metrics.set_outbox_pending(await self._runtime.store.outbox_size())
+            metrics.set_outbox_pending(await self._runtime.store.outbox_size(DELIVERIES))
         except StoreError:
             metrics.error("", "STORE_UNAVAILABLE")
         response = web.Response(body=metrics.render())

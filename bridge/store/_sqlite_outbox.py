@@ -70,9 +70,16 @@ def row(cursor: sqlite3.Cursor, key: str) -> OutboxRow | None:
     return None if found is None else OutboxRow(*found)
 
 
-def size(cursor: sqlite3.Cursor) -> int:
-    """Count the rows."""
-    return int(cursor.execute("SELECT count(*) FROM outbox").fetchone()[0])
+def size(cursor: sqlite3.Cursor, kinds: Collection[str] = ()) -> int:
+    """Count the rows, or those of some kinds."""
+    if not kinds:
+        return int(cursor.execute("SELECT count(*) FROM outbox").fetchone()[0])
+    marks = ", ".join("?" * len(kinds))
+    counted = cursor.execute(
+        f"SELECT count(*) FROM outbox WHERE kind IN ({marks})",  # noqa: S608 - marks only
+        tuple(kinds),
+    )
+    return int(counted.fetchone()[0])
 
 
 def _columns(row: OutboxRow) -> tuple[str, str, int, float, bytes, int, str]:

@@ -128,10 +128,10 @@ class MemoryStore:
         self._check()
         return self._outbox.get(key)
 
-    async def outbox_size(self) -> int:
-        """Count the rows."""
+    async def outbox_size(self, kinds: Collection[str] = ()) -> int:
+        """Count the rows, or those of some kinds."""
         self._check()
-        return len(self._outbox)
+        return sum(not kinds or row.kind in kinds for row in self._outbox.values())
 
     async def media(self, name: str, now: float) -> MediaRow | None:
         """Give a file that has not expired."""

@@ -191,8 +191,8 @@ class Store(Protocol):
     async def outbox_row(self, key: str) -> OutboxRow | None:
         """Give one row."""
 
-    async def outbox_size(self) -> int:
-        """Count the rows."""
+    async def outbox_size(self, kinds: Collection[str] = ()) -> int:
+        """Count the rows, or those of some kinds."""
 
     async def media(self, name: str, now: float) -> MediaRow | None:
         """Give a hosted file that has not expired."""

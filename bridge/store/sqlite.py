@@ -172,9 +172,9 @@ class SqliteStore:
         """Give one row."""
         return await self._thread.ask(lambda cursor: outbox.row(cursor, key))
 
-    async def outbox_size(self) -> int:
-        """Count the rows."""
-        return await self._thread.ask(outbox.size)
+    async def outbox_size(self, kinds: Collection[str] = ()) -> int:
+        """Count the rows, or those of some kinds."""
+        return await self._thread.ask(lambda cursor: outbox.size(cursor, kinds))
 
     async def media(self, name: str, now: float) -> MediaRow | None:
         """Give a file that has not expired."""

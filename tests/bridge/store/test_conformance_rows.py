@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from support_store import Reopen, call, file, line, recording, room, task
 
@@ -294,3 +296,14 @@ async def test_purged_callid_is_not_reused_by_a_late_step(store: Store) -> None:
 
     with pytest.raises(Conflict, match="the store has 0"):
         await store.commit(Commit(call(1, 1, ended=1.0)))
+
+
+async def test_outbox_rows_are_counted_by_kind(store: Store) -> None:
+    """A count may be limited to some kinds of rows."""
+    rows = [replace(task(key), kind=kind) for key, kind in (("a", "x"), ("b", "y"), ("c", "x"))]
+    await store.commit(Commit(outbox=rows))
+
+    assert 3 == await store.outbox_size()
+    assert 2 == await store.outbox_size(("x",))
+    assert 3 == await store.outbox_size(("x", "y"))
+    assert 0 == await store.outbox_size(("z",))
