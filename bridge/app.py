@@ -99,7 +99,14 @@ class Bridge:
     async def _count_open_commands(self, runtime: Runtime) -> None:
         for callid in await self.store.live_calls():
             stored = await self.store.load_call(callid)
-            command = None if stored is None else open_command(load(stored.blob, stored.version))
+            if stored is None:
+                continue
+            try:
+                command = open_command(load(stored.blob, stored.version))
+            except (ValueError, TypeError, LookupError) as error:
+                # Of another release perhaps; one call must not keep the others waiting.
+                log.error("call.unreadable", call=callid, why=type(error).__name__)
+                continue
             if command is not None:
                 runtime.open_commands[command] += 1
 

@@ -77,10 +77,17 @@ class CallState:
 
 
 def open_command(state: CallState) -> tuple[str, int] | None:
-    """Give name and version of the command a live call is running."""
+    """Give name and version of the command a live call is running.
+
+    A start of another release's format may have any shape: its command has no name here.
+    """
     if state.start is None or state.phase is Phase.ENDED:
         return None
-    return state.start[1], state.start[2]
+    match state.start:
+        case [_, str(name), int(version), *_]:
+            return name, version
+        case _:
+            return "", 0
 
 
 #: What every stored state has; the rest is stored only when it differs from a fresh state's.

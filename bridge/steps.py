@@ -83,9 +83,9 @@ def feed(state: CallState, event: Event | None = None) -> Outcome:
             state.running = Running(command, params, restore(started.inputs))
         else:
             facts = [load(stored) for stored in state.log]
-    except (Diverged, CommandRefused, ValueError, TypeError) as fault:
+    except (Diverged, CommandRefused, ValueError, TypeError, LookupError, AttributeError) as fault:
         # Written by another release: this one cannot read it, so it must not guess.
-        log.error("command.unreadable", call=state.callid, why=str(fault))
+        log.error("command.unreadable", call=state.callid, why=str(fault) or type(fault).__name__)
         return Finished("", DIVERGED, (), ())
     if event is not None:
         facts.append(EventReceived(event))

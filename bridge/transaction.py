@@ -207,7 +207,7 @@ class Transaction:
             app=self.app.hash,
             callid=state.callid,
             step=state.step + 1,
-            name=state.start[5]["name"] if state.start else "none",
+            name=state.running.context.name if state.running else "none",
             secret=self.runtime.secret,
             expires_at=now + self.runtime.settings.media_ttl_s,
             asset=asset,

@@ -74,7 +74,25 @@ def other_action(state: CallState) -> None:
     state.log[0][2] = "000000000000"
 
 
+def other_shape(state: CallState) -> None:
+    """Write a start that is not even shaped like ours."""
+    state.start = [99, {"command": "read"}]
+
+
+def damaged_facts(state: CallState) -> None:
+    """Write facts with nothing in them."""
+    state.log = [[], ["e"], ["a"]]
+
+
+def damaged_inputs(state: CallState) -> None:
+    """Write a snapshot whose values are of other kinds."""
+    start_of(state)[5]["voices"] = {"TTS_EN-GB_SERENA": []}
+
+
 UNREADABLE: list[Change] = [
+    other_shape,
+    damaged_facts,
+    damaged_inputs,
     newer_format,
     newer_version,
     unknown_command,

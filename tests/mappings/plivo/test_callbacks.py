@@ -72,6 +72,7 @@ def test_hostile_values(kind: NextKind, value: str) -> None:
     names = [
         "ConferenceUUID",
         "DialHangupCause",
+        "DialStatus",
         "Digits",
         "RecordUrl",
         "RecordingDuration",
