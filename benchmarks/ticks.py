@@ -57,7 +57,9 @@ class Beat:
         """Stop calling."""
         if self._fd >= 0:
             self._loop.remove_reader(self._fd)
-            os.close(self._fd)
+            # uvloop lets go of the reader in its next turn: a new timer that got the same number
+            # before that would never be heard.
+            self._loop.call_later(0.05, os.close, self._fd)
             self._fd = -1
         if self._handle is not None:
             self._handle.cancel()
