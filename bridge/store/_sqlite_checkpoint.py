@@ -7,7 +7,9 @@ commit would wait for it. Readers and one writer go on while another connection 
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
+import sys
 import threading
 from pathlib import Path
 from queue import SimpleQueue
@@ -47,6 +49,7 @@ class Checkpointer:
         self._thread.join()
 
     def _run(self) -> None:
+        _step_back()
         # Commits are durable without checkpoints, so nobody has to be told of a failure here: the
         # writer checkpoints instead.
         with contextlib.suppress(sqlite3.Error, StoreUnavailable):
@@ -55,6 +58,16 @@ class Checkpointer:
                 while self._orders.get():
                     pages = [checkpoint(connection) for _ in range(_PASSES)]
                     self.overdue = pages[-1] > _LOG_PAGES
+
+
+def _step_back() -> None:
+    """Let whoever has work go first: a checkpoint may take its time, a caller may not.
+
+    Where the system has no priorities per thread, the process would be meant: then leave it.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 def checkpoint(connection: sqlite3.Connection) -> int:

@@ -223,29 +223,47 @@ async def test_damaged_file_is_reported(store: SqliteStore, path: Path) -> None:
     assert "it is damaged; restore a backup" in await _refusal(path)
 
 
-async def test_full_disk_is_reported_and_changes_nothing(store: SqliteStore) -> None:
+async def _everywhere(store: SqliteStore, tell: Callable[[sqlite3.Connection], object]) -> None:
+    """Tell the connection of the thread and, where the loop has one, that of the loop."""
+    await store._thread.ask(lambda cursor: tell(cursor.connection) and None)
+    if store._thread._inline is not None:
+        tell(store._thread._inline)
+
+
+@pytest.fixture(params=["normal", "full"])
+async def either(path: Path, request: pytest.FixtureRequest) -> AsyncIterator[SqliteStore]:
+    """Give a store whose commits are written by the loop, and one whose thread writes them."""
+    store = SqliteStore(path, request.param)
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def test_full_disk_is_reported_and_changes_nothing(either: SqliteStore) -> None:
     """Commits that do not fit fail with the reason; what was there is there, and goes on."""
-    await store.commit(Commit(call(1)))
-    pages = await store._thread.ask(lambda c: c.execute("PRAGMA page_count").fetchone()[0])
-    await store._thread.ask(lambda c: c.execute(f"PRAGMA max_page_count = {pages}").fetchone())
+    await either.commit(Commit(call(1)))
+    pages = await either._thread.ask(lambda c: c.execute("PRAGMA page_count").fetchone()[0])
+    await _everywhere(either, lambda c: c.execute(f"PRAGMA max_page_count = {pages}"))
     huge = [line(1, 2, body=b"x" * 100_000)]
 
     for base in (1, 1):
         with pytest.raises(StoreUnavailable, match="the disk is full; free some space"):
-            await store.commit(Commit(call(1, base, blob=b"lost"), history=huge))
-    await store._thread.ask(lambda c: c.execute("PRAGMA max_page_count = 100000").fetchone())
+            await either.commit(Commit(call(1, base, blob=b"lost"), history=huge))
+    await _everywhere(either, lambda c: c.execute("PRAGMA max_page_count = 100000"))
 
-    assert Versioned(1, b"{}") == await store.load_call(1)
-    await store.commit(Commit(call(1, 1, blob=b"kept"), history=huge))
-    assert Versioned(2, b"kept") == await store.load_call(1)
+    assert Versioned(1, b"{}") == await either.load_call(1)
+    await either.commit(Commit(call(1, 1, blob=b"kept"), history=huge))
+    assert Versioned(2, b"kept") == await either.load_call(1)
 
 
 class _Death(BaseException):
     """What no handler of the store's thread expects."""
 
 
-async def test_thread_that_dies_leaves_nobody_waiting(store: SqliteStore) -> None:
+async def test_thread_that_dies_leaves_nobody_waiting(path: Path) -> None:
     """A fault in the store's thread refuses what waits and what comes, and says what to do."""
+    store = SqliteStore(path, "full")
+    await store.open()
     begun, gate = threading.Event(), threading.Event()
 
     def dies(_: sqlite3.Cursor) -> None:
@@ -274,6 +292,7 @@ async def test_thread_that_dies_leaves_nobody_waiting(store: SqliteStore) -> Non
         await store.close()
     await store.open()
     assert [1] == await store.live_calls()
+    await store.close()
 
 
 async def _asked(store: SqliteStore, query: Callable[[sqlite3.Cursor], None]) -> None:
@@ -320,25 +339,25 @@ async def test_value_that_cannot_be_stored_concerns_its_own_commit(
     assert None is await store.media("m", 0.0)
 
 
-async def test_waiting_commits_share_a_transaction(store: SqliteStore) -> None:
+async def test_waiting_commits_share_a_transaction(either: SqliteStore) -> None:
     """A hundred commits made at once take far fewer transactions than commits."""
-    await store.commit(Commit(call(1)))
+    await either.commit(Commit(call(1)))
     statements: list[str] = []
-    await store._thread.ask(lambda c: c.connection.set_trace_callback(statements.append))
-    await asyncio.gather(*(store.commit(Commit(call(n))) for n in range(2, 102)))
-    await store._thread.ask(lambda c: c.connection.set_trace_callback(None))
+    await _everywhere(either, lambda c: c.set_trace_callback(statements.append))
+    await asyncio.gather(*(either.commit(Commit(call(n))) for n in range(2, 102)))
+    await _everywhere(either, lambda c: c.set_trace_callback(None))
 
     assert 100 == sum("INSERT INTO call" in statement for statement in statements)
     assert 10 >= statements.count("COMMIT")
 
 
-async def test_step_of_a_live_call_rewrites_no_index(store: SqliteStore) -> None:
+async def test_step_of_a_live_call_rewrites_no_index(either: SqliteStore) -> None:
     """The usual step sets no indexed column and reads nothing beforehand."""
-    await store.commit(Commit(call(1)))
+    await either.commit(Commit(call(1)))
     statements: list[str] = []
-    await store._thread.ask(lambda c: c.connection.set_trace_callback(statements.append))
-    await store.commit(Commit(call(1, 1), history=[line(1, 2)]))
-    await store._thread.ask(lambda c: c.connection.set_trace_callback(None))
+    await _everywhere(either, lambda c: c.set_trace_callback(statements.append))
+    await either.commit(Commit(call(1, 1), history=[line(1, 2)]))
+    await _everywhere(either, lambda c: c.set_trace_callback(None))
 
     words = [statement.split()[0] for statement in statements]
     assert ["BEGIN", "UPDATE", "INSERT", "COMMIT"] == words
@@ -478,6 +497,7 @@ async def test_writer_takes_the_place_of_a_helper_that_failed(
     before = _log_generation(path)
     for base in range(1, 10):
         await store.commit(Commit(call(1, base)))
+        await store.ping()
     after = _log_generation(path)
     await store.close()
 
