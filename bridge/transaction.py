@@ -173,6 +173,7 @@ class Transaction:
         for effect in effects:
             match effect:
                 case Note():
+                    self.runtime.metrics.error(self.app.hash, effect.code)
                     log.warning(
                         "command.note",
                         call=self.state.callid,

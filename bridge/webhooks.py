@@ -233,30 +233,30 @@ class Webhooks:
             case "recording":
                 await self._hangups.recorded(app, callid, step, at["name"], form)
             case "dial":
-                _dialled(app, callid, form)
+                self._dialled(app, callid, form)
             case "room" | "room_autoleave":
                 await self._rooms.noticed(
                     callid, step, form, leave_when_alone=kind == "room_autoleave"
                 )
         return web.Response()
 
+    def _dialled(self, app: App, callid: int, form: Form) -> None:
+        if form.get("DialBLegHangupCauseCode", "") == CALLER_ID_REFUSED:
+            self._runtime.metrics.error(app.hash, "CALLER_ID_REFUSED")
+            log.warning(
+                "dial.caller_id_refused",
+                call=callid,
+                app=app.hash,
+                code="CALLER_ID_REFUSED",
+                why="Plivo presents only rented or verified numbers: change dialout.cli or "
+                "blocked_caller_id",
+            )
+
 
 #: What a refusal is called in logs and metrics.
 REFUSALS: Final = {400: "malformed", 403: "forbidden", 404: "not_found", 413: "too_large"}
 #: "Unknown Caller ID": the account may not present the number (plivo-facts 8).
 CALLER_ID_REFUSED: Final = "3030"
-
-
-def _dialled(app: App, callid: int, form: Form) -> None:
-    if form.get("DialBLegHangupCauseCode", "") == CALLER_ID_REFUSED:
-        log.warning(
-            "dial.caller_id_refused",
-            call=callid,
-            app=app.hash,
-            code="CALLER_ID_REFUSED",
-            why="Plivo presents only rented or verified numbers: change dialout.cli or "
-            "blocked_caller_id",
-        )
 
 
 def _pairs(encoded: bytes) -> list[tuple[str, str]]:
