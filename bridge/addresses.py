@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mappings._plivo.verbs import AudioUrl, Next, Notice, Sounds
 
-#: Five retries of any failure within Plivo's 55 s (plivo-facts 1.6): a restart loses nothing.
+#: Five retries of any failure within Plivo's 55 s (its callback page): a restart loses nothing.
 RETRIES: Final = "#ct=2000&rt=10000&tt=55000&rc=5&rp=all"
 
 SOUNDS_TYPE: Final = "application/xml"

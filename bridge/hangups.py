@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-#: Statuses of calls that are over; some accounts report them on the answer URL (plivo-facts 1.4).
+#: Statuses of calls that are over; some accounts report them on the answer URL (Plivo's call flow).
 OVER = frozenset({"completed", "busy", "failed", "timeout", "no-answer", "cancel"})
 #: Calls that ended before the app heard of them are remembered for so long (s), and so many at most:
-#: Plivo repeats a request for 55 s (plivo-facts 1.6), and a proxy may hold it up.
+#: Plivo repeats a request for 55 s (its callback configuration page), and a proxy may hold it up.
 OVER_FOR_S: Final = 300.0
 MOST_OVER: Final = 10_000
 

@@ -2,7 +2,7 @@
 
 A hosted file is reachable by its unguessable name alone, until it expires. A recording is fetched
 from Plivo when it is played: it may not be ready yet and may need the account's credentials, while
-Plivo's Play would fail silently (plivo-facts 2.2, 2.5).
+Plivo's Play would fail silently (Plivo XML reference).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 SUFFIXES: Final = {".mp3": "audio/mpeg", ".wav": "audio/wav"}
-#: How long a fresh recording is waited for; Plivo reads a file for up to 120 s (plivo-facts 1.6).
+#: How long a fresh recording is waited for; Plivo reads a file for up to 120 s (its callback page).
 PATIENCE_S: Final = 20.0
 #: How long passing it on may take after that.
 LONGEST_S: Final = 100.0

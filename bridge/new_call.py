@@ -1,4 +1,4 @@
-"""The state of a call as its first request tells it (plivo-facts 1.2)."""
+"""The state of a call as its first request tells it (Plivo's page on request parameters)."""
 
 from __future__ import annotations
 

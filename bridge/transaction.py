@@ -44,11 +44,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-#: "after 5 in a row the call ends" (DESIGN, failure policy).
+#: "after 5 in a row the call ends" (docs/adr/0007).
 MAX_ERRORS: Final = 5
-#: "more than 10 in a row without one ends the call" (DESIGN, one webhook).
+#: "more than 10 in a row without one ends the call" (docs/adr/0007).
 MAX_WITHOUT_DOCUMENT: Final = 10
-#: Plivo refuses documents over 100 KB (plivo-facts 1.7).
+#: Plivo refuses documents over 100 KB (Plivo's page on response limits).
 MAX_DOCUMENT_BYTES: Final = 100_000
 
 

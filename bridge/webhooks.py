@@ -2,7 +2,7 @@
 
 Nothing a client sends is answered with a 5xx or a traceback: what is not signed gets 403 and leaves
 no trace in the state, what is not a Plivo request gets a 4xx with a sentence, and a fault of ours
-still answers with a document (plivo-facts 1.7: an error status or an empty body ends the call).
+still answers with a document (Plivo's call flow: an error status or an empty body ends the call).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ NOTICE_KINDS: Final = frozenset(get_args(NoticeKind))
 MOST_FAULTS: Final = 5
 #: Requests whose faults are counted at once.
 MOST_FAULTY: Final = 10_000
-#: Routes whose answer Plivo ignores (plivo-facts 1.4).
+#: Routes whose answer Plivo ignores (Plivo's page on call flow).
 SILENT_ROUTES: Final = frozenset({"hangup", "notify", "ring"})
 
 Form = dict[str, str]
@@ -255,7 +255,7 @@ class Webhooks:
 
 #: What a refusal is called in logs and metrics.
 REFUSALS: Final = {400: "malformed", 403: "forbidden", 404: "not_found", 413: "too_large"}
-#: "Unknown Caller ID": the account may not present the number (plivo-facts 8).
+#: "Unknown Caller ID": the account may not present the number (Plivo's hangup causes).
 CALLER_ID_REFUSED: Final = "3030"
 
 

@@ -31,11 +31,11 @@ from mappings._rt.params import Params, RtMedia
 if TYPE_CHECKING:
     from mappings._kernel.context import CallContext
 
-#: "the ring limit of a call is 120" (plivo-facts 2.6).
+#: "the ring limit of a call is 120" (Plivo XML reference, Dial).
 LONGEST_RING_S: Final = 120
 #: Far more than a caller waits for.
 MOST_TARGETS: Final = 100
-#: Raw causes for a caller id the account may not present (plivo-facts 8, code 3030).
+#: Raw causes for a caller id the account may not present (Plivo's hangup causes, 3030).
 REFUSED_CALLER_ID: Final = frozenset({"3030", "UNKNOWN_CALLER_ID", "Unknown Caller ID"})
 
 
@@ -68,7 +68,7 @@ def dialout(p: DialoutParams, call: CallContext) -> Flow:
     """Dial until one answers; a bridged call that is over hangs up, otherwise NOANSWER."""
     presented = call.caller_id if p.cli == "BLOCKED" else p.cli
     if not presented:
-        # Without callerId Plivo shows the caller's own number (plivo-facts 2.6).
+        # Without callerId Plivo shows the caller's own number (Plivo XML reference, Dial).
         raise CommandRefused(
             "INVALID_PARAMS",
             "dialout.cli: BLOCKED has no number to stand in for the caller's: "

@@ -26,7 +26,7 @@ from mappings._rt.params import Params, RtMedia
 if TYPE_CHECKING:
     from mappings._kernel.context import CallContext
 
-#: The shortest time GetInput listens after the prompt (seed 000, GetInput executionTimeout).
+#: The shortest time GetInput listens after the prompt (Plivo XML reference, GetInput).
 TAIL_S: Final = 5
 
 

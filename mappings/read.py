@@ -7,7 +7,7 @@
 | attempts | one GetDigits each, retries=1 | 10 | 1 to 10 |
 | timeout_ms | timeout and digitTimeout, in whole seconds, rounded up | 30000 | 100 to 30000 |
 
-Digits followed by silence instead of `#` are submitted by Plivo (seed 000, GetDigits digitTimeout);
+Digits followed by silence instead of `#` are submitted by Plivo (its XML reference, GetDigits);
 RT calls that TIMEOUT. The app's `partial_read` chooses: "keys" returns them, "timeout" counts fewer
 than max_digits as no input, "exact" collects the `#` itself and so can tell.
 """

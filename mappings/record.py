@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: Stands for "no limit": Plivo's own defaults are 60 s and 15 s, its maximum 24 h.
 UNLIMITED_S: Final = 86_400
-#: "maxLength > 1" (seed 000, Record).
+#: "maxLength > 1" (Plivo XML reference, Record).
 SHORTEST_S: Final = 2
 
 

@@ -21,7 +21,7 @@ from mappings._rt.params import Params
 if TYPE_CHECKING:
     from mappings._kernel.context import CallContext
 
-#: The pause `w` stands for (seed 000, DTMF).
+#: The pause `w` stands for (Plivo XML reference, DTMF).
 PAUSE_MS: Final = 500
 
 

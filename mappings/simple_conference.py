@@ -70,7 +70,7 @@ def room_flow(
 ) -> SubFlow[str]:
     """Join the room and tell apart how it was left: LAST_PARTICIPANT, CONFERENCE_CLOSED, LEFT_CONFERENCE.
 
-    Plivo gives no reason (plivo-facts 2.7), so: whom we sent out carries our reason, whose time is
+    Plivo gives no reason, so: whom we sent out carries our reason, whose time is
     up was closed, and everybody else pressed star.
     """
     room = Conference(

@@ -27,7 +27,7 @@ from mappings._rt.params import Params, RtBool, RtMedia
 if TYPE_CHECKING:
     from mappings._kernel.context import CallContext
 
-#: The longest Plivo records (plivo-facts 2.5); its default of 60 s would cut a call short.
+#: The longest Plivo records (its XML reference, Record); its default of 60 s would cut a call short.
 TIME_LIMIT_S: Final = 86_400
 
 

@@ -28,6 +28,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.$}~-])/(?:work|root|farm|home/[a-z]+)/")
 REGISTRY_HOST = re.compile(
     r"py[p]i\.org|pythonhoste[d]|npmj[s]|index-ur[l]\s*=?\s*http", re.IGNORECASE
 )
+FOREIGN_PAGE = re.compile(r"plivo-fact[s]|\bsee[d] 0|rt-protoco[l]|DESIG[N]|house-styl[e]")
 
 
 def _tool(*arguments: str | Path, cwd: Path = ROOT, stdin: str = "") -> tuple[int, str]:
@@ -198,8 +199,8 @@ def test_packages_say_what_they_are() -> None:
     assert [] == silent
 
 
-def test_tracked_files_name_no_machine_and_no_registry() -> None:
-    """No tracked file contains a path of somebody's machine or the host of a package registry."""
+def _lines_with(*patterns: re.Pattern[str]) -> list[str]:
+    """List the lines of tracked text files in which one of the patterns occurs."""
     found = []
     for path in _tracked():
         try:
@@ -207,10 +208,19 @@ def test_tracked_files_name_no_machine_and_no_registry() -> None:
         except UnicodeDecodeError:
             continue
         for number, line in enumerate(text.splitlines(), 1):
-            if MACHINE_PATH.search(line) or REGISTRY_HOST.search(line):
+            if any(pattern.search(line) for pattern in patterns):
                 found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}")
+    return found
 
-    assert [] == found
+
+def test_tracked_files_name_no_machine_and_no_registry() -> None:
+    """No tracked file contains a path of somebody's machine or the host of a package registry."""
+    assert [] == _lines_with(MACHINE_PATH, REGISTRY_HOST)
+
+
+def test_tracked_files_cite_what_readers_can_find() -> None:
+    """Sources are pages of Plivo, of RT, or of this repository, never notes that nobody else has."""
+    assert [] == _lines_with(FOREIGN_PAGE)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from bridge.simulator.timeline import Entry, Kind, Timeline
 #: Far more documents than any sensible call takes; a server that loops is a problem.
 MOST_DOCUMENTS: Final = 300
 HTTP_OK: Final = 200
-#: Elements that leave an inbound call ringing (plivo-facts 2.0).
+#: Elements that leave an inbound call ringing (Plivo XML reference, PreAnswer).
 UNANSWERING: Final = frozenset({"Wait", "PreAnswer", "Hangup", "Dial", "Redirect"})
 #: The last digit of the causes 7011 to 7014 and 8011 to 8014, by how a document was asked for.
 FAILED_URL: Final = {"answer": 1, "action": 2, "transfer": 3, "redirect": 4}
@@ -225,7 +225,7 @@ class ScriptedCaller:
             await self._tell(name, url, parameters)
 
     async def fetch_sounds(self, attribute: str, url: str) -> None:
-        """Fetch and check a document of sounds; Plivo always posts for it (plivo-facts 1.4)."""
+        """Fetch and check a document of sounds; Plivo always posts for it (Plivo XML reference)."""
         answer = await self.leg.request(url, method="POST")
         self.add("fetches", attribute, pretty(answer.body), answer.ms)
         if answer.status != HTTP_OK:

@@ -1,6 +1,6 @@
 """How the simulated platform executes each element; one coroutine per element.
 
-Each gives the next document to fetch, or None when the next element runs. Sources: plivo-facts 2.
+Each gives the next document to fetch, or None when the next element runs. Source: Plivo XML reference.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ async def record(call: ScriptedCaller, element: Element) -> Follow | None:
     url = f"{call.recordings_url}/{call.leg.account.auth_id}/Recording/{identity}.{file_format}"
     found = {"RecordUrl": url, "RecordingID": identity}
     if element.get("recordSession") == "true":
-        # The action is fetched at the start, with -1 everywhere (plivo-facts 2.5).
+        # The action is fetched at the start, with -1 everywhere (Plivo XML reference, Record).
         call.add("hears", "nothing: the call is being recorded from now on")
         call.background.append(Background(call.now(), element.get("callbackUrl"), found))
         return await call.act(element, found | recording_length(-1))
@@ -204,7 +204,7 @@ async def conference(call: ScriptedCaller, element: Element) -> Follow | None:
     """Join the room and leave it again, as the script or somebody else wants."""
     step = call.step(element, LeaveRoom, RoomFull)
     if isinstance(step, RoomFull):
-        # "Conference and its action are skipped, next element runs" (plivo-facts 2.7).
+        # "Conference and its action are skipped, next element runs" (Plivo XML reference, Conference).
         call.add("hears", "nothing: the room is full")
         return None
     name, url = element.text, element.get("callbackUrl")

@@ -1,6 +1,6 @@
 """One leg of a call on the simulated platform: its identity, its parameters, its signed requests.
 
-Names and values of the parameters are those seen on real webhooks (plivo-facts 1.2 and 1.4):
+Names and values of the parameters are those seen on real webhooks (Plivo's page on parameters):
 numbers without "+", times without zone, everything a string.
 """
 
@@ -23,7 +23,7 @@ from bridge.plivo.signature import sign
 Method = Literal["GET", "POST"]
 Direction = Literal["inbound", "outbound"]
 
-#: A raw cause, its code and name, and who ended the call (plivo-facts 8).
+#: A raw cause, its code and name, and who ended the call (Plivo's hangup causes).
 CALLER_HUNG_UP: Final = ("NORMAL_CLEARING", "4000", "Normal Hangup", "Caller")
 HANGUP_ELEMENT: Final = ("NORMAL_CLEARING", "4000", "Normal Hangup", "Answer XML")
 END_OF_DOCUMENT: Final = ("NORMAL_CLEARING", "4010", "End Of XML Instructions", "Answer XML")

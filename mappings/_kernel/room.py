@@ -1,8 +1,8 @@
 """A conference room as its own aggregate: who is in it, and who is to be sent out.
 
 Enter and exit are keyed by (ConferenceUUID, member): a duplicate does nothing, and an exit that
-comes before its enter leaves a tombstone, so that the late enter makes no ghost (DESIGN, hard
-decision 3). A room has one conference at a time: the next one ends the one before, of which nothing
+comes before its enter leaves a tombstone, so that the late enter makes no ghost
+(docs/adr/0005). A room has one conference at a time: the next one ends the one before, of which nothing
 is believed any more but that its members are gone.
 """
 

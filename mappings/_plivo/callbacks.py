@@ -1,7 +1,7 @@
 """Plivo's forms read tolerantly: what came back from a document, as an event.
 
 Only what the RT side needs is read; unknown parameters are ignored and none is required
-(plivo-facts 1.2). Values are strings; durations may come as "12" or "12.0".
+(Plivo's page on request parameters). Values are strings; durations may come as "12" or "12.0".
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LONGEST_TEXT = 2048
 def continuation(kind: NextKind, form: Mapping[str, str], elapsed_ms: int) -> Event:
     """Read the request that continues a document.
 
-    A room that was full (no ConferenceUUID, plivo-facts 2.7) and an action without a result count
+    A room that was full (no ConferenceUUID) and an action without a result count
     as the end of the document.
     """
     match kind:

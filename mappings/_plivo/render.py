@@ -60,7 +60,7 @@ def render(verbs: Sequence[Verb], addresses: Addresses) -> bytes:
     """Render a document, adding the way back to the bridge unless it ends by itself.
 
     The result is UTF-8 with an XML declaration. Nothing after a Hangup or Redirect is ever reached
-    (plivo-facts 2.9), so such a verb must be the last.
+    (Plivo XML reference, Redirect), so such a verb must be the last.
     """
     root = etree.Element("Response")
     for verb in verbs:
@@ -204,7 +204,7 @@ def _conference(root: etree._Element, verb: Conference, at: Addresses) -> None:
     )
     for attribute, sounds in (("enterSound", verb.enter_sound), ("exitSound", verb.exit_sound)):
         if sounds is not None:
-            # Plivo lists no retry options for these two URLs (plivo-facts 1.6).
+            # Plivo lists no retry options for these two URLs (its callback configuration page).
             element.set(attribute, at.sounds(sounds).partition("#")[0])
     if verb.wait_sound is not None:
         element.set("waitSound", at.sounds(verb.wait_sound))

@@ -2,7 +2,7 @@
 
 Every verb is a frozen value named after its XML element; attribute names are Plivo's in snake case.
 URLs of our own are symbolic (`Next`, `Notice`, `Sounds`, `Asset` …): the shell gives them an address.
-Source of every attribute, range and default: the Plivo XML reference (seed 000).
+Source of every attribute, range and default: the Plivo XML reference.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ Verb = (
     | Redirect
 )
 
-#: Verbs that leave an inbound call ringing (plivo-facts 2.0: everything else answers it).
+#: Verbs that leave an inbound call ringing (Plivo XML reference: everything else answers it).
 UNANSWERING: tuple[type, ...] = (Wait, Hangup, Redirect, Dial)
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Reading the params of a command as legacy apps really send them (rt-protocol, "RT.Response").
+"""Reading the params of a command as legacy apps really send them (RT SDKs).
 
 Numbers come as strings, strings as numbers, booleans as "true", "1" or 1, null or "" for "not set".
 Unknown params are ignored; a value out of its documented range is an error that names it.

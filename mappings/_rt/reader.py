@@ -1,4 +1,4 @@
-"""Read RT.Response, the app's reply, as tolerantly as legacy apps need (rt-protocol, "RT.Response").
+"""Read RT.Response, the app's reply, as tolerantly as legacy apps need (RT SDKs).
 
 Tolerated: any white space and byte order marks around the object, unknown fields, fields left out
 or null, PHP's `[]` where an empty object is meant, any JSON value as command_id, any spelling of
@@ -43,7 +43,7 @@ class ReplyError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RtResponse:
-    """What the app wants next (seed 003, RT.Response).
+    """What the app wants next (RT page, "RT.Response").
 
     `command` is "" when the app left it out, which no command is called: the app then gets
     UNKNOWN_COMMAND and may recover. `command_id` and `variables` are the JSON text the app wrote,

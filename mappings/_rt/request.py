@@ -1,4 +1,4 @@
-"""Write RT.Request, the message to the app (seed 003, RT.Request; rt-protocol, "RT.Request").
+"""Write RT.Request, the message to the app (RT page, "RT.Request").
 
 All 14 fields, always, in the order of the RT page: old apps reject a request that lacks one.
 """

@@ -1,4 +1,4 @@
-"""Checking the WAV data of `play_wav_data` (seed 003: 8000 Hz, 16 bit, mono)."""
+"""Checking the WAV data of `play_wav_data` (RT page: 8000 Hz, 16 bit, mono)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 RATE_HZ: Final = 8000
 BITS: Final = 16
 PCM: Final = 1
-#: Plivo plays files of up to 10 MB (plivo-facts 2.2).
+#: Plivo plays files of up to 10 MB (Plivo XML reference, Play).
 MAX_BYTES: Final = 10_000_000
 
 

@@ -45,7 +45,7 @@ from mappings._rt.reader import RtResponse
 
 SECRET = b"s" * 32
 
-#: Where a URL may carry options for retries (plivo-facts 1.6), as element and attribute; "" = text.
+#: Where a URL may carry options for retries (Plivo's callback page), as element and attribute; "" = text.
 RETRIED = {
     ("Dial", "action"),
     ("Dial", "confirmSound"),
@@ -189,7 +189,7 @@ def test_nowhere_refuses() -> None:
 
 
 def test_options_for_retries_are_within_plivo_s_ranges() -> None:
-    """Each option of the fragment has a value Plivo accepts (plivo-facts 1.6)."""
+    """Each option of the fragment has a value Plivo accepts (Plivo's callback page)."""
     options = dict(pair.split("=") for pair in RETRIES.removeprefix("#").split("&"))
     ranges = {"ct": (100, 10_000), "rt": (100, 40_000), "tt": (100, 55_000), "rc": (0, 5)}
 

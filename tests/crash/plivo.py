@@ -13,7 +13,7 @@ from crash.processes import APP, TOKEN, BridgeProcess
 
 from bridge.plivo.signature import sign
 
-#: "rc: retries, 0-5" (plivo-facts 1.6): one request and five repetitions.
+#: "rc: retries, 0-5" (Plivo's callback configuration page): one request and five repetitions.
 ATTEMPTS = 6
 #: At most this many attempts of one webhook are made although nobody may be listening.
 IMPATIENT = 2

@@ -1,4 +1,4 @@
-"""Requests that come twice, late, or across the end of the call (plivo-facts 1.5)."""
+"""Requests that come twice, late, or across the end of the call."""
 
 from __future__ import annotations
 
