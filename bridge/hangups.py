@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bridge.outbox import Outbox
     from bridge.runtime import App, Runtime
     from bridge.session import Session
+    from bridge.turns import Line
     from mappings._plivo.verbs import Verb
 
 log = structlog.get_logger()
@@ -76,8 +77,11 @@ class Hangups:
         if len(self._over) > MOST_OVER:
             self._over.popitem(last=False)
 
-    async def end(self, app: App, form: Mapping[str, str]) -> None:
-        """Take note of a hangup webhook; a repetition does nothing."""
+    async def end(self, app: App, form: Mapping[str, str], line: Line) -> None:
+        """Take note of a hangup webhook; a repetition does nothing.
+
+        The call and the command it was at are noted in `line`, the webhook's canonical log line.
+        """
         uuid = form["CallUUID"]
         store = self._runtime.store
         async with self._session.lock((app.hash, uuid)):
@@ -90,18 +94,24 @@ class Hangups:
                     return
                 state = await new_call(self._runtime, app, form)
                 state.call_status = _status_of_unknown(form)
+                line["call"] = state.callid
                 await self._close(app, state, form)
                 return
-        await self.end_call(app, callid, form)
+        line["call"] = callid
+        line["command"] = await self.end_call(app, callid, form)
 
-    async def end_call(self, app: App, callid: int, form: Mapping[str, str]) -> None:
-        """End a known call: the hangup webhook came, or reconciliation found it gone."""
+    async def end_call(self, app: App, callid: int, form: Mapping[str, str]) -> str:
+        """End a known call: the hangup webhook came, or reconciliation found it gone.
+
+        Gives the name of its last command, "" when there was none or the call is not stored.
+        """
         async with self._session.lock(callid):
             state = await self._session.read(callid)
             if state is None or state.phase is Phase.ENDED:
-                return
+                return "" if state is None else state.command
             state.call_status = "HANGUP"
             await self._close(app, state, form)
+            return state.command
 
     async def _close(self, app: App, state: CallState, form: Mapping[str, str]) -> None:
         runtime = self._runtime

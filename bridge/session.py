@@ -94,6 +94,7 @@ class Session:
             return HANGUP
         state = await self.read(callid)
         if state is not None and state.phase is Phase.WAITING:
+            line.update(call=callid, command=state.command, step=state.step)
             document = await self.runtime.store.document(callid, state.step)
             if document is not None:
                 return document

@@ -119,7 +119,7 @@ class Webhooks:
                 response = self._rescue(request, route, form)
             self._runtime.metrics.webhook(app_hash, route, line["outcome"])
             log.info(
-                "webhook",
+                "webhook.answered",
                 **line,
                 uuid=form.get("CallUUID", "")[:LONGEST_UUID],
                 status=response.status,
@@ -196,7 +196,7 @@ class Webhooks:
 
     async def _hangup(self, _: web.Request, app: App, form: Form, line: Line) -> web.Response:
         line["outcome"] = "noted"
-        await self._hangups.end(app, form)
+        await self._hangups.end(app, form, line)
         return web.Response()
 
     async def _ring(self, _: web.Request, __: App, ___: Form, line: Line) -> web.Response:
@@ -211,7 +211,7 @@ class Webhooks:
         callid, step = int(request.match_info["callid"]), int(request.match_info["step"])
         line.update(call=callid, step=step, kind=kind)
         if is_hangup(form):
-            await self._hangups.end(app, form)
+            await self._hangups.end(app, form, line)
         if kind == "recording":
             await self._hangups.recorded_late(app, callid, step, form)
         try:

@@ -127,7 +127,7 @@ class Shell:
     async def hang_up(self, uuid: str, **values: str) -> None:
         """Report the end of a call."""
         form = self.form(uuid, **{"CallStatus": "completed", "Event": "Hangup", **values})
-        await self.hangups.end(self.app, form)
+        await self.hangups.end(self.app, form, {})
 
     async def state(self, callid: int) -> CallState:
         """Read the stored state of a call."""

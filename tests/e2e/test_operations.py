@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import structlog
-from support_e2e import ACCOUNT, HANGUP, Make, command, link, names, tts
+from support_e2e import ACCOUNT, HANGUP, PUBLIC, Make, command, link, names, tts
 
+from bridge.simulator.leg import CALLER_HUNG_UP
 from bridge.simulator.script import HangUp, LeaveRoom, LegFails, Press, RecordFor, Step
 from bridge.store.protocol import StoreUnavailable
 from bridge.telemetry import configure_logging
@@ -138,7 +139,13 @@ async def test_logs_of_a_whole_call(make_world: Make, logs: Logs) -> None:
     events = {line["event"] for line in logs.lines()}
     text = logs.getvalue().decode()
 
-    assert {"webhook", "rt.turn", "call.ended", "hangup.delivered", "call.given_up"} <= events
+    assert {
+        "webhook.answered",
+        "rt.turn",
+        "call.ended",
+        "hangup.delivered",
+        "call.given_up",
+    } <= events
     for secret in (
         "834756",
         "556677",
@@ -162,13 +169,36 @@ async def test_one_line_per_webhook(make_world: Make, logs: Logs) -> None:
     """Each webhook leaves one line that says what it was, what became of it, and how long it took."""
     world = await make_world(command("read", "age", max_digits=1), HANGUP)
     caller = await world.call(Press("7"))
-    lines = [line for line in logs.lines() if line["event"] == "webhook"]
+    lines = [line for line in logs.lines() if line["event"] == "webhook.answered"]
 
     assert ["answer", "step", "hangup"] == [line["route"] for line in lines]
     assert [caller.leg.uuid] * 3 == [line["uuid"] for line in lines]
+    assert [1] * 3 == [line["call"] for line in lines]
+    assert ["", "read", "hangup"] == [line["command"] for line in lines]
     assert all(line["status"] == 200 and line["ms"] >= 0 for line in lines)
     turns = [line for line in logs.lines() if line["event"] == "rt.turn"]
     assert [("", "read"), ("read", "hangup")] == [(t["command"], t["reply"]) for t in turns]
+
+
+async def test_lines_of_rare_webhooks_name_the_call(make_world: Make, logs: Logs) -> None:
+    """The lines of a fallback, a notice and a repeated hangup name the call; fallback its command."""
+    world = await make_world(command("record", "message"))
+    leg = world.leg()
+    document = (await leg.request(world.application.answer_url)).body
+    await leg.request(f"{PUBLIC}/plivo/DEFAULT/fallback")
+    await leg.request(link(document, "callbackUrl"), {"RecordUrl": "https://x/1.mp3"})
+    ended = leg.hangup_parameters(CALLER_HUNG_UP, world.clock.now())
+    for _ in range(2):
+        await leg.request(world.application.hangup_url, {**ended, "CallStatus": "completed"})
+    await world.delivered()
+    lines = [line for line in logs.lines() if line["event"] == "webhook.answered"][1:]
+
+    assert [
+        ("fallback", 1, "record"),
+        ("notify", 1, None),
+        ("hangup", 1, "record"),
+        ("hangup", 1, "record"),
+    ] == [(line["route"], line["call"], line.get("command")) for line in lines]
 
 
 async def test_failure_is_logged(make_world: Make, logs: Logs) -> None:
