@@ -7,7 +7,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-IMAGE ?= plivo-rt-bridge
+# The tag that the files in deploy/ name.
+IMAGE ?= plivo-rt-bridge:0.1.0
 FUZZ ?= 20000
 # pytest-xdist workers: two, because the simulator and the bridge under test already keep both sides busy.
 WORKERS ?= 2

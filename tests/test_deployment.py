@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,22 @@ def test_build_context_admits_what_the_image_copies() -> None:
 
 
 # --- deployment files -------------------------------------------------------------------------
+
+
+def test_every_file_names_the_image_of_this_version() -> None:
+    """The image made here and the image run by Compose and Kubernetes carry the project's version."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    built = re.findall(r"^IMAGE \?= (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    run = {
+        image
+        for name in ("compose.yaml", "kubernetes.yaml")
+        for image in re.findall(
+            r"image: (plivo-rt-bridge\S*)", (ROOT / "deploy" / name).read_text()
+        )
+    }
+
+    assert [f"{project['name']}:{project['version']}"] == built
+    assert set(built) == run
 
 
 def _documents(name: str) -> list[dict[str, Any]]:
