@@ -25,7 +25,6 @@ __all__ = [
     "RT_VOICES",
     "PlivoVoice",
     "VoiceMatch",
-    "check_voices",
     "parse_voice",
     "recognised_language",
     "resolve_voice",
@@ -237,18 +236,6 @@ def resolve_voice(
         exact=False,
         reason=f"The voice {shown} names no language Plivo speaks; the default {voice} is used.",
     )
-
-
-def check_voices(overrides: Mapping[str, str], default: str) -> list[str]:
-    """Return one sentence per configured voice that Plivo does not list; empty means all are."""
-    found = [
-        f"The voice {spec!r} configured for {name!r} is not one Plivo lists."
-        for name, spec in overrides.items()
-        if parse_voice(spec) is None
-    ]
-    if parse_voice(default) is None:
-        found.append(f"The default voice {default!r} is neither a voice nor a language of Plivo.")
-    return found
 
 
 def _speaker(language: str) -> PlivoVoice:

@@ -191,6 +191,7 @@ def test_redis_store_is_not_available() -> None:
         ("BRIDGE_PLIVO_AUTH_ID", "../x", "must be letters and digits only"),
         ("BRIDGE_RPC_LOGIN", "a:b", "must be a login without a colon"),
         ("BRIDGE_DEFAULT_VOICE", "xx", "must be a voice or a language Plivo lists"),
+        ("BRIDGE_DEFAULT_VOICE", "fr-BE", "must be a voice or a language Plivo lists"),
         ("BRIDGE_MEDIA_URL_TEMPLATE", "https://s/x.mp3", "that contains {id} once"),
         ("BRIDGE_MEDIA_DIRECTORY", "/no/such", "must be a directory that exists"),
         ("BRIDGE_APP_URL", "https://a/#***", "without a fragment"),
@@ -455,6 +456,7 @@ def test_app_shorthand_works_in_the_file(toml: Write) -> None:
         ("[media.library]\n0 = 'http://a/'", "media.library.0 in {config} is"),
         ("[media.library]\n7 = 'a'", "media.library.7 in {config} is 'a', but must be an absolute"),
         ("[voices]\nX = 'Polly.Nobody'", "voices.X in {config} is 'Polly.Nobody', but must be a"),
+        ("[voices]\nX = 'MAN/fr-CA'", "voices.X in {config} is 'MAN/fr-CA', but must be a voice"),
         (
             "rpc_password = 'x'\nrpc_password_file = 'y'",
             "rpc_password and rpc_password_file in {config} are both set; keep one of them.",

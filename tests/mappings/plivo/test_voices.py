@@ -10,7 +10,6 @@ from mappings._plivo.voices import (
     RT_VOICES,
     PlivoVoice,
     VoiceMatch,
-    check_voices,
     parse_voice,
     recognised_language,
     resolve_voice,
@@ -139,7 +138,6 @@ def test_an_accented_voice_is_found_however_it_is_written(spec: str) -> None:
     """Case, accents and their encoding do not matter; the spelling Plivo lists is what is sent."""
     expected = PlivoVoice("Polly.Vit\u00f3ria", "pt-BR")
     assert expected == parse_voice(spec)
-    assert [] == check_voices({"A": spec}, spec)
 
 
 @pytest.mark.parametrize(
@@ -165,15 +163,6 @@ def test_settings_name_voices_in_three_forms(spec: str, voice: str) -> None:
 def test_what_plivo_does_not_list_is_no_voice(spec: str) -> None:
     """A setting must say exactly what Plivo lists; nothing is guessed at start."""
     assert parse_voice(spec) is None
-
-
-def test_bad_settings_are_named_at_start() -> None:
-    """Each bad override and a bad default give a sentence of their own."""
-    assert [
-        "The voice 'MAN/fr-CA' configured for 'TTS_FR-CA_NICOLAS' is not one Plivo lists.",
-        "The default voice 'fr-BE' is neither a voice nor a language of Plivo.",
-    ] == check_voices({"TTS_FR-CA_NICOLAS": "MAN/fr-CA", "OK": "Polly.Amy"}, "fr-BE")
-    assert [] == check_voices({}, "en-US")
 
 
 @pytest.mark.parametrize(
