@@ -198,11 +198,14 @@ class Settings(_Model):
 
     rpc_login: Annotated[
         Login | None,
-        Field(description="JSON-RPC login; the endpoint is off without any RPC credentials"),
+        Field(description="JSON-RPC login; without effect in this version"),
     ] = None
-    rpc_password: Annotated[SecretStr | None, Field(description="JSON-RPC password")] = None
+    rpc_password: Annotated[
+        SecretStr | None, Field(description="JSON-RPC password; without effect in this version")
+    ] = None
     rpc_api_keys: Annotated[
-        SecretList, Field(description="JSON-RPC API keys, separated by commas")
+        SecretList,
+        Field(description="JSON-RPC API keys, separated by commas; without effect in this version"),
     ] = ()
 
     apps: dict[AppHash, AppSettings] = Field(
@@ -224,7 +227,8 @@ class Settings(_Model):
             ge=1,
             le=14,
             allow_inf_nan=False,
-            description="time for one webhook; after it Plivo is told to ask again",
+            description="time for one webhook; after it Plivo is told to ask again; "
+            "more than app_timeout_s",
         ),
     ] = 8.0
     app_timeout_s: Annotated[
@@ -264,7 +268,11 @@ class Settings(_Model):
     call_retention_s: Annotated[
         float,
         Field(
-            ge=60, le=10 * _YEAR_S, allow_inf_nan=False, description="how long ended calls are kept"
+            ge=60,
+            le=10 * _YEAR_S,
+            allow_inf_nan=False,
+            description="how long ended calls are kept; "
+            "more than hangup_retry_for_s plus recording_grace_s",
         ),
     ] = 7 * _DAY_S
     media_ttl_s: Annotated[
