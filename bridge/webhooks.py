@@ -2,7 +2,8 @@
 
 Nothing a client sends is answered with a 5xx or a traceback: what is not signed gets 403 and leaves
 no trace in the state, what is not a Plivo request gets a 4xx with a sentence, and a fault of ours
-still answers with a document (Plivo's call flow: an error status or an empty body ends the call).
+still answers with a document (Plivo's call flow: an error status or an empty body ends the call),
+or with 503 on a URL whose answer Plivo ignores, so that Plivo repeats the request.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 | RT parameter | Plivo | default | difference |
 |---|---|---|---|
-| media_file | Play of a hosted copy | (required) | an unknown or expired name → "1"; a name under which nothing was recorded → "0" at once |
+| media_file | Play of a hosted copy | none | `""` or `0` → "0" at once; an unknown or expired name → "1"; a name under which nothing was recorded → "0" at once |
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 | RT parameter | Plivo | default | difference |
 |---|---|---|---|
-| audio_data | Play of the hosted file | (required) | base64 of RIFF WAVE, PCM, 8 kHz, 16 bit, mono; anything else → "1" |
+| audio_data | Play of the hosted file | none → "1" | base64 of RIFF WAVE, PCM, 8 kHz, 16 bit, mono; anything else → "1" |
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 | RT parameter | Plivo | default | difference |
 |---|---|---|---|
 | digits (also `digit`) | DTMF | (required) | 0-9, * and #, at most 100 |
-| duration_ms | none | 500 | 1 to 5000; checked and otherwise ignored: Plivo fixes the length of a tone |
+| duration_ms | none | 500 | 1 to 5000; checked and otherwise ignored: the DTMF element has no duration |
 | timeout_ms | `w` (0.5 s) between the tones, to the nearest | 500 | 0 to 10000 |
 """
 

@@ -6,7 +6,7 @@
 | feeds | record_channel_type | both | all, both, leg_a, leg_b; Plivo records both legs in any case: one leg alone gives a stereo file with both |
 | transcription | transcription_type=auto | false | English only |
 | locale | none | "" | Plivo transcribes English only: another language is noted |
-| ner, pii, sentiment | none | true | no counterpart: accepted and noted |
+| ner, pii, sentiment | none | not set | no counterpart: accepted and noted |
 
 The result is Plivo's recording id. Without REST: Record recordSession, whose action carries the id.
 """

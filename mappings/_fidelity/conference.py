@@ -108,7 +108,7 @@ CONFERENCE: Final = Fidelity(
             "result",
             "CONFERENCE_CLOSED",
             "approximated",
-            "The bridge closed the room, or the 24 h are over that a room lasts at Plivo.",
+            "The call came out when the 24 h were over that a room lasts at Plivo.",
             "test_room_closed_by_time",
             "Plivo gives no reason, so a room that somebody else closes through Plivo's API reads LEFT_CONFERENCE.",
         ),

@@ -22,7 +22,7 @@ SEND_DTMF: Final = Fidelity(
             "approximated",
             "It is checked against its range.",
             "test_duration_ms",
-            "Plivo fixes how long a tone lasts.",
+            "The DTMF element has no duration.",
         ),
         Row(
             "param",

@@ -25,7 +25,7 @@ CODES: Final[dict[str, str]] = {
     "REST_UNAVAILABLE": "the command needs Plivo's REST API, which is switched off or did not answer",
     "REST_REFUSED": "Plivo's REST API refused the request",
     "REST_UNKNOWN": "nobody knows whether Plivo carried the request out",
-    "BREAK": "calls.realtime_break ended the command",
+    "BREAK": "reserved for calls.realtime_break; nothing sends it in this version",
     "BRIDGE_ERROR": "a fault in the bridge ended the command; the call goes on",
     "REPLAY_DIVERGED": "the command could not be resumed by this version of the bridge",
 }

@@ -78,7 +78,7 @@ def test_timeout_ms(sent: object, tones: str) -> None:
 
 @pytest.mark.parametrize("sent", [1, 500, "80", 5000, None])
 def test_duration_ms(sent: object) -> None:
-    """The length of a tone is Plivo's, whatever the app asks for."""
+    """The DTMF element has no duration: whatever the app asks for changes nothing."""
     assert (
         Playbook("send_dtmf", {"digits": "1", "duration_ms": sent})
         >> Document("""
