@@ -92,6 +92,8 @@ class StoreThread:
         #: The loop's own connection for small groups of commits; None = the thread writes them all.
         self._inline: sqlite3.Connection | None = None
         self._helper: Checkpointer | None = None
+        #: Jobs the thread was given and has not answered.
+        self._out = 0
         #: What the thread has taken and not reported yet; it may die of one of them.
         self._taken: list[Write | Ask | None] = []
         #: Why nothing can be asked any more.
@@ -100,7 +102,7 @@ class StoreThread:
     async def start(self, query: Callable[[sqlite3.Cursor], T]) -> T:
         """Open the database and give the answer to a first query, or raise StoreUnavailable."""
         first = Ask(query, self._started)
-        self._queue.put([first])
+        self._pass_on([first])
         self._thread.start()
         answer: T = await self._started
         if self._durability == _WITHOUT_FLUSH:
@@ -143,9 +145,15 @@ class StoreThread:
         if self._ended:
             self._refuse(jobs)
             return
-        if self._inline is not None:
+        # Nothing may overtake what the thread has not answered yet: who reads and then writes must
+        # hear of both in that order.
+        if self._inline is not None and not self._out:
             jobs = self._write_inline(self._inline.cursor(), jobs)
+        self._pass_on(jobs)
+
+    def _pass_on(self, jobs: list[Write | Ask | None]) -> None:
         if jobs:
+            self._out += len(jobs)
             self._queue.put(jobs)
 
     def _write_inline(
@@ -165,12 +173,12 @@ class StoreThread:
             for write in writes:
                 write.error = None
             return jobs
-        self._settle(writes)
+        self._resolve(writes)
         self._pages += pages
         helper = self._helper
         if helper is not None and (helper.overdue or self._pages > _CHECKPOINT_PAGES):
             # Copying is the helper's work; only a log that grew too long is the thread's.
-            self._queue.put([Ask(_nothing, self._loop.create_future(), self._pages)])
+            self._pass_on([Ask(_nothing, self._loop.create_future(), self._pages)])
             self._pages = 0
         return [job for job in jobs if type(job) is not Write]
 
@@ -305,6 +313,11 @@ class StoreThread:
                 job.done.set_exception(StoreUnavailable(self._ended))
 
     def _settle(self, jobs: Sequence[Write | Ask]) -> None:
+        """Take the thread's answers."""
+        self._out -= len(jobs)
+        self._resolve(jobs)
+
+    def _resolve(self, jobs: Sequence[Write | Ask]) -> None:
         for job in jobs:
             done = job.done
             if job.error is None:

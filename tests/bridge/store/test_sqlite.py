@@ -20,7 +20,7 @@ from bridge.store import _sqlite_checkpoint, _sqlite_file, _sqlite_thread
 from bridge.store._sqlite_checkpoint import Checkpointer
 from bridge.store._sqlite_file import connect
 from bridge.store._sqlite_schema import MIGRATIONS, migrate
-from bridge.store.protocol import Commit, Conflict, StoreUnavailable, Versioned
+from bridge.store.protocol import Commit, Conflict, OutboxRow, StoreUnavailable, Versioned
 from bridge.store.sqlite import SqliteStore
 from bridge.tasks import spawn
 
@@ -349,6 +349,28 @@ async def test_waiting_commits_share_a_transaction(either: SqliteStore) -> None:
 
     assert 100 == sum("INSERT INTO call" in statement for statement in statements)
     assert 10 >= statements.count("COMMIT")
+
+
+async def test_no_commit_overtakes_an_answer(store: SqliteStore) -> None:
+    """What was read before a commit is told before it: a row seen as due cannot be gone already."""
+    row = OutboxRow("a", "kind", 1, 1.0)
+    await store.commit(Commit(outbox=[row]))
+    order: list[str] = []
+
+    async def look() -> None:
+        assert [row] == await store.due(2.0, 10)
+        order.append("looked")
+
+    async def deliver() -> None:
+        await store.commit(Commit(outbox_swap=[(row, None)]))
+        order.append("deleted")
+
+    looking = spawn(look(), "looking")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await asyncio.gather(looking, deliver())
+
+    assert ["looked", "deleted"] == order
 
 
 async def test_step_of_a_live_call_rewrites_no_index(either: SqliteStore) -> None:
