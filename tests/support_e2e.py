@@ -92,11 +92,12 @@ class RecordingApp:
     """An RT app with scripted replies; then it hangs up, every time it is asked.
 
     A reply is an RT.Response, raw bytes, a status, a response, or a coroutine function that gets
-    the request. The final request of a call takes none: it gets those in `to_final`, then 200.
+    the request. The final request of a call takes none: it gets those in `to_final` (statuses,
+    raw bodies or RT.Responses), then 200.
     """
 
     replies: list[Reply] = field(default_factory=list)
-    to_final: list[int] = field(default_factory=list)
+    to_final: list[Json | bytes | int] = field(default_factory=list)
     requests: list[Json] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
@@ -159,19 +160,23 @@ class RecordingApp:
             self.headers.append(http.headers)
             self._heard.notify_all()
         if request in self.finals:
-            return web.Response(status=self.to_final.pop(0) if self.to_final else 200)
+            return _response(self.to_final.pop(0) if self.to_final else 200)
         reply = self.replies.pop(0) if self.replies else HANGUP
         if callable(reply):
             reply = await reply(request)
-        match reply:
-            case web.Response():
-                return reply
-            case int():
-                return web.Response(status=reply)
-            case bytes():
-                return web.Response(body=reply, content_type="text/html")
-            case _:
-                return web.json_response(reply)
+        return _response(reply)
+
+
+def _response(reply: Json | bytes | int | web.Response) -> web.Response:
+    match reply:
+        case web.Response():
+            return reply
+        case int():
+            return web.Response(status=reply)
+        case bytes():
+            return web.Response(body=reply, content_type="text/html")
+        case _:
+            return web.json_response(reply)
 
 
 @dataclass

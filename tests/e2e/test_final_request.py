@@ -10,6 +10,7 @@ from support_e2e import HANGUP, Json, Make, command, tts
 from bridge.simulator.caller import When
 from bridge.simulator.leg import BUSY, NO_ANSWER, Ending
 from bridge.simulator.script import HangUp, RecordFor
+from bridge.state import Phase
 
 
 def told(request: Json) -> tuple[object, ...]:
@@ -183,6 +184,35 @@ async def test_app_status_is_final(make_world: Make, status: int) -> None:
     await caller.run()
 
     assert 1 == len(await world.delivered())
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"command": "end"},
+        command("play", "late", media_id=tts("Too late")),
+        b"<br />\n<b>Warning</b>: Undefined index: command in /var/www/ivr.php on line 3<br />",
+        b"",
+        b"x" * 10_000_000,
+    ],
+    ids=["end", "command", "PHP warning", "empty", "10 MB"],
+)
+async def test_reply_to_the_final_request_is_ignored(
+    make_world: Make, store: str, reply: Json | bytes
+) -> None:
+    """Whatever the app answers to HANGUP, it is told once, and nothing it asks for is executed."""
+    world = await make_world(command("read", "age", media_id=tts("Age?")), store=store)
+    world.app.to_final = [reply]
+    caller = await world.call(HangUp())
+    finals = await world.delivered()
+
+    assert [("read", "age", "", "", "HANGUP")] == [told(request) for request in finals]
+    assert ["UP", "HANGUP"] == [request["call_status"] for request in world.app.requests]
+    assert [] == world.app.to_final
+    assert 1 == len(caller.documents)
+    state = await world.bridge.session.read(1)
+    assert state is not None
+    assert ("read", Phase.ENDED) == (state.command, state.phase)
 
 
 async def test_app_down_at_the_end(make_world: Make, store: str) -> None:
