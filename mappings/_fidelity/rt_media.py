@@ -37,7 +37,7 @@ RT_MEDIA: Final = Fidelity(
             "file that cannot be fetched",
             "approximated",
             "Plivo skips the file and goes on.",
-            "tests/mappings/test_play.py::test_keys_during_play_do_not_matter",
+            "tests/e2e/test_commands.py::test_file_that_cannot_be_fetched",
             "Plivo does not report it, so the command goes on as if the file had been played.",
         ),
         Row(

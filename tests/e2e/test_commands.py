@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support_e2e import HANGUP, Make, command, link, names, tts
+from support_e2e import HANGUP, PUBLIC, Make, command, link, names, tts
 from support_fake_rest import FakeRest
 
 from bridge.assets import asset
@@ -111,6 +111,21 @@ async def test_media_library(make_world: Make, media: Any, url: str) -> None:
     caller = await world.call()
 
     assert url == link(caller.documents[0], "Play")
+
+
+async def test_file_that_cannot_be_fetched(make_world: Make) -> None:
+    """Plivo skips a file that gives 404 and reports nothing, so the result of play is "0"."""
+    gone = f"{PUBLIC}/media/gone.wav"
+    world = await make_world(
+        command("play", media_id="12"), HANGUP, media={"library": {"12": gone}}
+    )
+    caller = world.caller()
+    await caller.run()
+
+    assert gone == link(caller.documents[0], "Play")
+    (problem,) = caller.problems()
+    assert "gave status 404" in str(problem)
+    assert ["", "0"] == world.app.results()
 
 
 async def test_long_text(make_world: Make) -> None:
