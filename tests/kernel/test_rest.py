@@ -25,9 +25,19 @@ def test_command_that_needs_rest_is_refused_without_it() -> None:
     ) == str(caught.value)
 
 
+def _passes(call: CallContext) -> bool:
+    try:
+        require_rest(call, "hangup_callid")
+    except CommandRefused:
+        return False
+    return True
+
+
 def test_command_that_needs_rest_passes_with_it() -> None:
-    """Nothing happens when the API is on."""
-    require_rest(CallContext(1, "m", "APP1", rest=True), "hangup_callid")
+    """A call whose API is on is let through, one whose API is off is not."""
+    on, off = (CallContext(1, "m", "APP1", rest=rest) for rest in (True, False))
+
+    assert [True, False] == [_passes(on), _passes(off)]
 
 
 @pytest.mark.parametrize(
