@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from support_e2e import HANGUP, PUBLIC, Gate, Make, World, command, link, names, tts
+from support_e2e import HANGUP, PUBLIC, Gate, Json, Make, World, command, link, names, tts
 
 from bridge.simulator.caller import When
 from bridge.simulator.exchange import Transferred
@@ -15,6 +15,9 @@ from bridge.tasks import spawn
 
 AGE = command("read", "age", media_id=tts("Age?"), max_digits=2)
 HELLO = command("play", "hello", media_id=tts("Hello"))
+STORY = command("play_talk_detect", media_id=tts("A long story"))
+DIALOUT = command("dialout", targets=[{"number": "+442079460101", "timeout": 10}])
+ROOM = command("simple_conference", id="1")
 
 
 async def hang_up(world: World, leg: Leg) -> None:
@@ -106,13 +109,25 @@ async def test_late_old_step(make_world: Make, store: str) -> None:
     assert ["", "1", "0", "3"] == world.app.results()
 
 
-async def test_action_after_hangup(make_world: Make, store: str) -> None:
+@pytest.mark.parametrize(
+    ("reply", "extra"),
+    [
+        (AGE, {"Digits": "42"}),
+        (DIALOUT, {"DialStatus": "cancel", "DialRingStatus": "true"}),
+        (ROOM, {"ConferenceAction": "exit", "ConferenceUUID": "c-1"}),
+        (STORY, {"InputType": "speech", "Speech": "stop", "Digits": ""}),
+    ],
+    ids=["GetDigits", "Dial", "Conference", "GetInput"],
+)
+async def test_action_after_hangup(
+    make_world: Make, store: str, reply: Json, extra: dict[str, str]
+) -> None:
     """The action of an element that comes after the hangup gets Hangup and asks nobody."""
-    world = await make_world(AGE, store=store)
+    world = await make_world(reply, store=store)
     leg = world.leg()
     document = (await leg.request(world.application.answer_url)).body
     await hang_up(world, leg)
-    answer = await leg.request(link(document, "action"), {"Digits": "42"})
+    answer = await leg.request(link(document, "action"), extra)
 
     assert ["Hangup"] == names(answer.body)
     await world.delivered()
@@ -163,14 +178,16 @@ async def test_recording_callback(make_world: Make, when: When) -> None:
         (AGE, "GetDigits"),
         (command("wait", wait=5), "Wait"),
         (command("send_dtmf", digits="123"), "DTMF"),
-        (command("dialout", targets=[{"number": "+442079460101", "timeout": 10}]), "Dial"),
-        (command("simple_conference", id="1"), "Conference"),
+        (command("play", media_id="12"), "Play"),
+        (STORY, "GetInput"),
+        (DIALOUT, "Dial"),
+        (ROOM, "Conference"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_hangup_during_an_element(make_world: Make, reply: object, during: str) -> None:
     """A caller who hangs up during any element ends the call, and the command has no result."""
-    world = await make_world(reply)
+    world = await make_world(reply, media={"library": {"12": "https://cdn.example.com/12.mp3"}})
     await world.call(HangUp(during=during))
 
     finals = await world.delivered()
