@@ -352,13 +352,18 @@ async def test_waiting_commits_share_a_transaction(either: SqliteStore) -> None:
 
 
 async def test_no_commit_overtakes_an_answer(store: SqliteStore) -> None:
-    """What was read before a commit is told before it: a row seen as due cannot be gone already."""
+    """While an answer is out a commit waits: a row that was seen as due cannot be gone already."""
     row = OutboxRow("a", "kind", 1, 1.0)
     await store.commit(Commit(outbox=[row]))
+    begun, gate = threading.Event(), threading.Event()
     order: list[str] = []
 
+    def looks(_: sqlite3.Cursor) -> None:
+        begun.set()
+        gate.wait(5)
+
     async def look() -> None:
-        assert [row] == await store.due(2.0, 10)
+        await _asked(store, looks)
         order.append("looked")
 
     async def deliver() -> None:
@@ -366,9 +371,12 @@ async def test_no_commit_overtakes_an_answer(store: SqliteStore) -> None:
         order.append("deleted")
 
     looking = spawn(look(), "looking")
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    await asyncio.gather(looking, deliver())
+    assert await asyncio.to_thread(begun.wait, 5)
+    delivering = spawn(deliver(), "delivering")
+    for _ in range(20):
+        await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(looking, delivering)
 
     assert ["looked", "deleted"] == order
 
@@ -517,7 +525,7 @@ async def test_writer_takes_the_place_of_a_helper_that_failed(
     await store.open()
     await store.commit(Commit(call(1)))
     before = _log_generation(path)
-    for base in range(1, 10):
+    for base in range(1, 60):
         await store.commit(Commit(call(1, base)))
         await store.ping()
     after = _log_generation(path)
