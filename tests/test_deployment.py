@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -103,6 +107,62 @@ def test_build_context_admits_what_the_image_copies() -> None:
     assert "*" in rules
     assert copied == admitted
     assert [] == [name for name in sorted(copied) if not (ROOT / name).exists()]
+
+
+def _copy(stage: list[Instruction], to: Path) -> None:
+    for names in _arguments(stage, "COPY"):
+        *sources, target = names.split()
+        for name in sources:
+            place = to / target if (ROOT / name).is_dir() else to / target / Path(name).name
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, place, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, place)
+
+
+@pytest.mark.slow
+def test_build_stage_makes_an_environment_that_runs(tmp_path: Path) -> None:
+    """The commands of the build stage, run below another root, install rt-bridge without pip."""
+    if (bash := shutil.which("bash")) is None:
+        pytest.skip("the commands of the image need a shell")
+    build, _ = _dockerfile()
+    source = tmp_path / "src"
+    _copy(build, source)
+    # The environment of the tests must not lend its packages to the one that is built.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "COV_"))}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    environment["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    environment["PIP_RETRIES"] = "1"
+    for command in _arguments(build, "RUN"):
+        below = re.sub(r"(?<![\w.])/(?=(?:opt|dist)\b)", f"{tmp_path}/", command)
+        done = subprocess.run(
+            [bash, "-euc", below],
+            cwd=source,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        output = done.stdout + done.stderr
+        if done.returncode and "Retrying (" in output:
+            pytest.skip("the requirements of the image need a package index that answers")
+        assert 0 == done.returncode, output
+    bin_folder = tmp_path / "opt" / "rt-bridge" / "bin"
+    shown = subprocess.run(
+        [bin_folder / "rt-bridge", "--help"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (0, "") == (shown.returncode, shown.stderr)
+    assert "serve" in shown.stdout
+    assert not (bin_folder / "pip").exists()
 
 
 # --- deployment files -------------------------------------------------------------------------
