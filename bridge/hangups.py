@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-#: Statuses of calls that are over; some accounts report them on the answer URL (Plivo's call flow).
+#: Statuses of calls that are over; without a hangup URL they come on the answer URL (Plivo's page
+#: on applications).
 OVER = frozenset({"completed", "busy", "failed", "timeout", "no-answer", "cancel"})
 #: Calls that ended before the app heard of them are remembered for so long (s), and so many at most:
 #: Plivo repeats a request for 55 s (its callback configuration page), and a proxy may hold it up.

@@ -2,7 +2,7 @@
 
 A hosted file is reachable by its unguessable name alone, until it expires. A recording is fetched
 from Plivo when it is played: it may not be ready yet and may need the account's credentials, while
-Plivo's Play would fail silently (Plivo XML reference).
+Plivo's Play would fail silently, as it does in the framework Plivo published.
 """
 
 from __future__ import annotations

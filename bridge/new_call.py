@@ -1,4 +1,4 @@
-"""The state of a call as its first request tells it (Plivo's page on request parameters)."""
+"""The state of a call as its first request tells it (Plivo XML reference)."""
 
 from __future__ import annotations
 

@@ -46,9 +46,9 @@ log = structlog.get_logger()
 
 #: "after 5 in a row the call ends" (docs/adr/0007).
 MAX_ERRORS: Final = 5
-#: "more than 10 in a row without one ends the call" (docs/adr/0007).
+#: More than so many commands in a row without a document end the call (docs/adr/0007).
 MAX_WITHOUT_DOCUMENT: Final = 10
-#: Plivo refuses documents over 100 KB (Plivo's page on response limits).
+#: Plivo refuses documents over 100 KB (Plivo's page on XML requests).
 MAX_DOCUMENT_BYTES: Final = 100_000
 
 

@@ -2,7 +2,7 @@
 
 Nothing a client sends is answered with a 5xx or a traceback: what is not signed gets 403 and leaves
 no trace in the state, what is not a Plivo request gets a 4xx with a sentence, and a fault of ours
-still answers with a document (Plivo's call flow: an error status or an empty body ends the call),
+still answers with a document (Plivo's hangup causes: an error status or an empty body ends a call),
 or with 503 on a URL whose answer Plivo ignores, so that Plivo repeats the request.
 """
 
@@ -45,7 +45,7 @@ NOTICE_KINDS: Final = frozenset(get_args(NoticeKind))
 MOST_FAULTS: Final = 5
 #: Requests whose faults are counted at once.
 MOST_FAULTY: Final = 10_000
-#: Routes whose answer Plivo ignores (Plivo's page on call flow).
+#: Routes whose answer Plivo ignores.
 SILENT_ROUTES: Final = frozenset({"hangup", "notify", "ring"})
 
 Form = dict[str, str]

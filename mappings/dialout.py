@@ -31,7 +31,7 @@ from mappings._rt.params import Params, RtMedia
 if TYPE_CHECKING:
     from mappings._kernel.context import CallContext
 
-#: "the ring limit of a call is 120" (Plivo XML reference, Dial).
+#: The ring limit of a call, in s (Plivo's hangup causes).
 LONGEST_RING_S: Final = 120
 #: Far more than a caller waits for.
 MOST_TARGETS: Final = 100

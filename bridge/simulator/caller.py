@@ -34,7 +34,7 @@ from bridge.simulator.timeline import Entry, Kind, Timeline
 #: Far more documents than any sensible call takes; a server that loops is a problem.
 MOST_DOCUMENTS: Final = 300
 HTTP_OK: Final = 200
-#: Elements that leave an inbound call ringing (Plivo XML reference, PreAnswer).
+#: Elements that leave an inbound call ringing, in the framework Plivo published (elements.py).
 UNANSWERING: Final = frozenset({"Wait", "PreAnswer", "Hangup", "Dial", "Redirect"})
 #: The last digit of the causes 7011 to 7014 and 8011 to 8014, by how a document was asked for.
 FAILED_URL: Final = {"answer": 1, "action": 2, "transfer": 3, "redirect": 4}

@@ -204,7 +204,7 @@ async def conference(call: ScriptedCaller, element: Element) -> Follow | None:
     """Join the room and leave it again, as the script or somebody else wants."""
     step = call.step(element, LeaveRoom, RoomFull)
     if isinstance(step, RoomFull):
-        # "Conference and its action are skipped, next element runs" (Plivo XML reference, Conference).
+        # A full room: the element and its action are skipped (Plivo XML reference, Conference).
         call.add("hears", "nothing: the room is full")
         return None
     name, url = element.text, element.get("callbackUrl")

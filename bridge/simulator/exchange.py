@@ -69,7 +69,7 @@ class Exchange:
         room = self.rooms.get(name)
         if room is None:
             room = self.rooms[name] = Room(name, room_uuid)
-        # "stayAlone=false is sticky for the room" (Plivo XML reference, Conference).
+        # One member who sets stayAlone=false sets it for the room (Plivo XML reference, Conference).
         room.stay_alone = room.stay_alone and stay_alone
         self._next_member += self._random.randint(1, 9)
         member = Member(str(self._next_member), call_uuid)

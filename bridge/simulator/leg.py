@@ -1,6 +1,6 @@
 """One leg of a call on the simulated platform: its identity, its parameters, its signed requests.
 
-Names and values of the parameters are those seen on real webhooks (Plivo's page on parameters):
+Names and values of the parameters are those of webhooks captured in public code:
 numbers without "+", times without zone, everything a string.
 """
 

@@ -1,7 +1,7 @@
 """Plivo's forms read tolerantly: what came back from a document, as an event.
 
 Only what the RT side needs is read; unknown parameters are ignored and none is required
-(Plivo's page on request parameters). Values are strings; durations may come as "12" or "12.0".
+(Plivo XML reference). Values are strings; durations may come as "12" or "12.0".
 """
 
 from __future__ import annotations

@@ -200,7 +200,7 @@ Verb = (
     | Redirect
 )
 
-#: Verbs that leave an inbound call ringing (Plivo XML reference: everything else answers it).
+#: Verbs that leave an inbound call ringing; in Plivo's published framework everything else answers it.
 UNANSWERING: tuple[type, ...] = (Wait, Hangup, Redirect, Dial)
 
 __all__ = [

@@ -10,7 +10,7 @@ from typing import Final
 RATE_HZ: Final = 8000
 BITS: Final = 16
 PCM: Final = 1
-#: Plivo plays files of up to 10 MB (Plivo XML reference, Play).
+#: Plivo plays files of up to 10 MB (its page on audio output).
 MAX_BYTES: Final = 10_000_000
 
 
