@@ -76,6 +76,7 @@ class Load:
         self._open: set[_Connection] = set()
         self._idle: list[_Connection] = []
         self._reopening: set[asyncio.Task[None]] = set()
+        self._missing = 0
         self._left = 0
         self._due: deque[float] = deque()
         self._replies = 0
@@ -176,6 +177,7 @@ class Load:
         self._open.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
+            self._wake()
         if connection.job is not None:
             self.failed(UnexpectedReply(f"The server closed a busy connection ({reason})."))
 
@@ -214,8 +216,11 @@ class Load:
                 self._idle.append(await self._connect())
             except OSError as error:
                 self.failed(error)
-            else:
-                self._wake()
+            finally:
+                self._missing -= 1
+            self._wake()
+
+        self._missing += 1
 
         task = asyncio.get_running_loop().create_task(reopen())
         self._reopening.add(task)
@@ -229,7 +234,8 @@ class Load:
             self._send(idle.pop(), 0.0)
         while idle and self._due:
             self._send(idle.pop(), self._due.popleft())
-        all_idle = len(idle) == self._size and not self._more_to_come
+        # Not the size: a server may close a connection that was idle for long.
+        all_idle = len(idle) == len(self._open) and not self._missing and not self._more_to_come
         if all_idle and self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
 
