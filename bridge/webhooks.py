@@ -200,8 +200,11 @@ class Webhooks:
         await self._hangups.end(app, form, line)
         return web.Response()
 
-    async def _ring(self, _: web.Request, __: App, ___: Form, line: Line) -> web.Response:
+    async def _ring(self, _: web.Request, app: App, form: Form, line: Line) -> web.Response:
         line["outcome"] = "noted"
+        callid = await self._runtime.store.find_call(app.hash, form["CallUUID"])
+        if callid is not None:
+            line["call"] = callid
         # Plivo ignores the answer; the first RT.Request comes when the call is answered.
         return web.Response()
 
@@ -230,34 +233,37 @@ class Webhooks:
         if kind not in NOTICE_KINDS:
             raise web.HTTPNotFound(text="There is no such notification.\n")
         line.update(call=callid, step=step, kind=kind, outcome="noted")
+        state = await self._session.read(callid)
+        if state is not None and state.app == app.hash:
+            line["command"] = state.command
         match cast("NoticeKind", kind):
             case "recording":
                 await self._hangups.recorded(app, callid, step, at["name"], form)
             case "dial":
-                self._dialled(app, callid, form)
+                _dialled(app, callid, form)
             case "room" | "room_autoleave":
                 await self._rooms.noticed(
                     callid, step, form, leave_when_alone=kind == "room_autoleave"
                 )
         return web.Response()
 
-    def _dialled(self, app: App, callid: int, form: Form) -> None:
-        if form.get("DialBLegHangupCauseCode", "") == CALLER_ID_REFUSED:
-            self._runtime.metrics.error(app.hash, "CALLER_ID_REFUSED")
-            log.warning(
-                "dial.caller_id_refused",
-                call=callid,
-                app=app.hash,
-                code="CALLER_ID_REFUSED",
-                why="Plivo presents only rented or verified numbers: change dialout.cli or "
-                "blocked_caller_id",
-            )
-
 
 #: What a refusal is called in logs and metrics.
 REFUSALS: Final = {400: "malformed", 403: "forbidden", 404: "not_found", 413: "too_large"}
 #: "Unknown Caller ID": the account may not present the number (Plivo's hangup causes).
 CALLER_ID_REFUSED: Final = "3030"
+
+
+def _dialled(app: App, callid: int, form: Form) -> None:
+    if form.get("DialBLegHangupCauseCode", "") == CALLER_ID_REFUSED:
+        log.warning(
+            "dial.caller_id_refused",
+            call=callid,
+            app=app.hash,
+            code="CALLER_ID_REFUSED",
+            why="Plivo presents only rented or verified numbers: change dialout.cli or "
+            "blocked_caller_id",
+        )
 
 
 def _pairs(encoded: bytes) -> list[tuple[str, str]]:

@@ -100,10 +100,10 @@ async def test_sounds(make_world: Make) -> None:
 async def test_refused_caller_id_is_logged(
     make_world: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A caller id Plivo refuses is logged and counted under its own code."""
+    """A caller id Plivo refuses is logged under its own code, and counted once."""
     world = await make_world(dialout(ONE), HANGUP)
     await world.call(LegFails(3030, "3030"))
     _, metrics = await world.admin("/metrics")
 
     assert "CALLER_ID_REFUSED" in capsys.readouterr().out
-    assert 'rt_bridge_errors_total{app="DEFAULT",code="CALLER_ID_REFUSED"}' in metrics
+    assert 'rt_bridge_errors_total{app="DEFAULT",code="CALLER_ID_REFUSED"} 1.0' in metrics

@@ -181,12 +181,13 @@ async def test_one_line_per_webhook(make_world: Make, logs: Logs) -> None:
 
 
 async def test_lines_of_rare_webhooks_name_the_call(make_world: Make, logs: Logs) -> None:
-    """The lines of a fallback, a notice and a repeated hangup name the call; fallback its command."""
+    """The lines of all other webhooks name the call as well, and its command where one is open."""
     world = await make_world(command("record", "message"))
     leg = world.leg()
     document = (await leg.request(world.application.answer_url)).body
     await leg.request(f"{PUBLIC}/plivo/DEFAULT/fallback")
     await leg.request(link(document, "callbackUrl"), {"RecordUrl": "https://x/1.mp3"})
+    await leg.request(f"{PUBLIC}/plivo/DEFAULT/ring")
     ended = leg.hangup_parameters(CALLER_HUNG_UP, world.clock.now())
     for _ in range(2):
         await leg.request(world.application.hangup_url, {**ended, "CallStatus": "completed"})
@@ -195,7 +196,8 @@ async def test_lines_of_rare_webhooks_name_the_call(make_world: Make, logs: Logs
 
     assert [
         ("fallback", 1, "record"),
-        ("notify", 1, None),
+        ("notify", 1, "record"),
+        ("ring", 1, None),
         ("hangup", 1, "record"),
         ("hangup", 1, "record"),
     ] == [(line["route"], line["call"], line.get("command")) for line in lines]
