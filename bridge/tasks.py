@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-__all__ = ["drain", "spawn"]
+__all__ = ["background_tasks", "drain", "spawn"]
 
 _T = TypeVar("_T")
 _log = structlog.get_logger("bridge.tasks")
@@ -36,6 +36,12 @@ def _done(task: asyncio.Task[Any]) -> None:
         _log.error("task.failed", task=task.get_name(), exc_info=error)
 
 
+def background_tasks() -> set[asyncio.Task[Any]]:
+    """Give the spawned tasks of the running loop that are not done, the calling one left out."""
+    loop, current = asyncio.get_running_loop(), asyncio.current_task()
+    return {task for task in _live if task.get_loop() is loop and task is not current}
+
+
 async def drain(timeout_s: float) -> int:
     """Wait until every spawned task of this loop is done, at most `timeout_s` seconds.
 
@@ -44,12 +50,12 @@ async def drain(timeout_s: float) -> int:
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
-    while tasks := _others():
+    while tasks := background_tasks():
         left = deadline - loop.time()
         if left <= 0:
             break
         await asyncio.wait(tasks, timeout=left)
-    late = _others()
+    late = background_tasks()
     for task in late:
         task.cancel()
     if late:
@@ -57,8 +63,3 @@ async def drain(timeout_s: float) -> int:
         names = sorted(task.get_name() for task in late)
         _log.warning("tasks.cancelled", tasks=names)
     return len(late)
-
-
-def _others() -> set[asyncio.Task[Any]]:
-    loop, current = asyncio.get_running_loop(), asyncio.current_task()
-    return {task for task in _live if task.get_loop() is loop and task is not current}
