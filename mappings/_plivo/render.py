@@ -1,13 +1,15 @@
 """The one place where verbs become Plivo XML.
 
 A document is a `Response` of verbs that ends by redirecting back to the bridge, or hangs up.
+It is written as text: building a tree first costs several times as much, on the path of every
+webhook. Everything that is not a number or a literal of this module goes through `_text` or
+`_quoted`, so that no value can become markup; the tests compare the bytes with those of lxml.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, Protocol, assert_never
-
-from lxml import etree
 
 from mappings._plivo.verbs import (
     DTMF,
@@ -38,6 +40,9 @@ _WAY_BACK: Final = Next("next")
 _DIGITS: Final = Next("digits")
 #: After these nothing is ever reached.
 _ENDINGS: Final = frozenset({Hangup, Redirect})
+_OPENING: Final = "<?xml version='1.0' encoding='UTF-8'?>\n<Response>"
+#: What no XML document can hold (XML 1.0, production Char), not even as a reference.
+_NO_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class Addresses(Protocol):
@@ -60,155 +65,160 @@ def render(verbs: Sequence[Verb], addresses: Addresses) -> bytes:
     """Render a document, adding the way back to the bridge unless it ends by itself.
 
     The result is UTF-8 with an XML declaration. Nothing after a Hangup or Redirect is ever reached
-    (Plivo XML reference, Redirect), so such a verb must be the last.
+    (Plivo XML reference, Redirect), so such a verb must be the last. Characters that no XML can
+    hold are dropped.
     """
-    root = etree.Element("Response")
-    for verb in verbs:
-        _append(root, verb, addresses)
+    parts = [_OPENING]
+    parts += [_element(verb, addresses) for verb in verbs]
     if not verbs or type(verbs[-1]) not in _ENDINGS:
-        etree.SubElement(root, "Redirect").text = addresses.next(_WAY_BACK)
-    return _serialised(root)
+        parts.append(f"<Redirect>{_text(addresses.next(_WAY_BACK))}</Redirect>")
+    parts.append("</Response>")
+    return "".join(parts).encode()
 
 
 def render_sounds(sounds: Sounds, addresses: Addresses) -> bytes:
     """Render a document of sounds: Plivo allows Play, Speak and Wait in it, nothing else."""
-    root = etree.Element("Response")
-    for verb in sounds.verbs:
-        _append(root, verb, addresses)
-    return _serialised(root)
+    parts = [_element(verb, addresses) for verb in sounds.verbs]
+    return f"{_OPENING}{''.join(parts)}</Response>".encode()
 
 
-def _serialised(root: etree._Element) -> bytes:
-    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+def _text(text: str) -> str:
+    """Write the content of an element."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    if text.isprintable():
+        return text
+    # A parser would read a bare carriage return as a line feed.
+    return _NO_XML.sub("", text).replace("\r", "&#13;")
+
+
+def _quoted(text: str) -> str:
+    """Write the value of an attribute, to stand between double quotes."""
+    text = _text(text).replace('"', "&quot;")
+    if text.isprintable():
+        return text
+    # A parser would read bare white space as blanks.
+    return text.replace("\n", "&#10;").replace("\t", "&#9;")
 
 
 def _bool(value: bool) -> str:  # noqa: FBT001 - the value rendered, not a switch
     return "true" if value else "false"
 
 
-def _append(root: etree._Element, verb: Verb, at: Addresses) -> None:  # noqa: C901 - one case per verb
+def _whole(name: str, attributes: str, content: str) -> str:
+    """Write an element of which nobody knows whether it has content."""
+    return f"<{name}{attributes}>{content}</{name}>" if content else f"<{name}{attributes}/>"
+
+
+def _element(verb: Verb, at: Addresses) -> str:  # noqa: C901 - one case per verb
     match verb:
         case GetDigits():
-            element = etree.SubElement(root, "GetDigits")
-            attribute = element.set
-            attribute("action", at.next(_DIGITS))
-            attribute("timeout", str(verb.timeout))
-            attribute("digitTimeout", str(verb.digit_timeout))
-            attribute("numDigits", str(verb.num_digits))
-            attribute("finishOnKey", verb.finish_on_key)
-            attribute("retries", "1")
-            if not verb.log:
-                element.set("log", "false")
-            for prompt in verb.prompts:
-                _sound(element, prompt, at)
+            return _get_digits(verb, at)
         case Speak() | Play():
-            _sound(root, verb, at)
+            return _sound(verb, at)
         case Redirect():
-            element = etree.SubElement(root, "Redirect")
-            element.text = at.next(verb.url) if isinstance(verb.url, Next) else verb.url
+            url = at.next(verb.url) if isinstance(verb.url, Next) else verb.url
+            return f"<Redirect>{_text(url)}</Redirect>"
         case Wait():
-            element = etree.SubElement(root, "Wait", length=str(verb.length))
-            if verb.silence:
-                element.set("silence", "true")
-            if verb.min_silence is not None:
-                element.set("minSilence", str(verb.min_silence))
+            silence = ' silence="true"' if verb.silence else ""
+            shortest = "" if verb.min_silence is None else f' minSilence="{verb.min_silence}"'
+            return f'<Wait length="{verb.length}"{silence}{shortest}/>'
         case Hangup():
-            element = etree.SubElement(root, "Hangup")
-            if verb.reason is not None:
-                element.set("reason", verb.reason)
+            return "<Hangup/>" if verb.reason is None else f'<Hangup reason="{verb.reason}"/>'
         case DTMF():
-            etree.SubElement(root, "DTMF", {"async": "false"}).text = verb.digits
+            return f'<DTMF async="false">{_text(verb.digits)}</DTMF>'
         case GetInput():
-            element = etree.SubElement(
-                root,
-                "GetInput",
-                action=at.next(Next("speech")),
-                inputType="speech",
-                executionTimeout=str(verb.execution_timeout),
-                language=verb.language,
-            )
-            for prompt in verb.prompts:
-                _sound(element, prompt, at)
+            return _get_input(verb, at)
         case Record():
-            _record(root, verb, at)
+            return _record(verb, at)
         case Dial():
-            _dial(root, verb, at)
+            return _dial(verb, at)
         case Conference():
-            _conference(root, verb, at)
+            return _conference(verb, at)
         case _:
             assert_never(verb)
 
 
-def _sound(parent: etree._Element, sound: Sound, at: Addresses) -> None:
+def _get_digits(verb: GetDigits, at: Addresses) -> str:
+    log = "" if verb.log else ' log="false"'
+    attributes = (
+        f' action="{_quoted(at.next(_DIGITS))}" timeout="{verb.timeout}"'
+        f' digitTimeout="{verb.digit_timeout}" numDigits="{verb.num_digits}"'
+        f' finishOnKey="{_quoted(verb.finish_on_key)}" retries="1"{log}'
+    )
+    return _whole("GetDigits", attributes, "".join([_sound(p, at) for p in verb.prompts]))
+
+
+def _get_input(verb: GetInput, at: Addresses) -> str:
+    attributes = (
+        f' action="{_quoted(at.next(Next("speech")))}" inputType="speech"'
+        f' executionTimeout="{verb.execution_timeout}" language="{_quoted(verb.language)}"'
+    )
+    return _whole("GetInput", attributes, "".join([_sound(p, at) for p in verb.prompts]))
+
+
+def _sound(sound: Sound, at: Addresses) -> str:
+    loop = "" if sound.loop == 1 else f' loop="{sound.loop}"'
     if isinstance(sound, Speak):
-        element = etree.SubElement(parent, "Speak")
-        element.set("voice", sound.voice)
-        element.set("language", sound.language)
-        element.text = sound.text
-    else:
-        element = etree.SubElement(parent, "Play")
-        element.text = at.audio(sound.url)
-    if sound.loop != 1:
-        element.set("loop", str(sound.loop))
+        return (
+            f'<Speak voice="{_quoted(sound.voice)}" language="{_quoted(sound.language)}"{loop}>'
+            f"{_text(sound.text)}</Speak>"
+        )
+    return f"<Play{loop}>{_text(at.audio(sound.url))}</Play>"
 
 
-def _record(root: etree._Element, verb: Record, at: Addresses) -> None:
-    element = etree.SubElement(
-        root,
-        "Record",
-        action=at.next(Next("recording")),
-        callbackUrl=at.notice(Notice("recording")),
-        maxLength=str(verb.max_length),
+def _record(verb: Record, at: Addresses) -> str:
+    head = (
+        f'<Record action="{_quoted(at.next(Next("recording")))}"'
+        f' callbackUrl="{_quoted(at.notice(Notice("recording")))}" maxLength="{verb.max_length}"'
     )
+    parts = [head]
     if verb.timeout is not None:
-        element.set("timeout", str(verb.timeout))
+        parts.append(f' timeout="{verb.timeout}"')
     if verb.finish_on_key is not None:
-        element.set("finishOnKey", verb.finish_on_key)
+        parts.append(f' finishOnKey="{_quoted(verb.finish_on_key)}"')
     if verb.play_beep is not None:
-        element.set("playBeep", _bool(verb.play_beep))
+        parts.append(f' playBeep="{_bool(verb.play_beep)}"')
     if verb.record_session:
-        element.set("recordSession", "true")
-        element.set("recordChannelType", "stereo" if verb.stereo else "mono")
+        channels = "stereo" if verb.stereo else "mono"
+        parts.append(f' recordSession="true" recordChannelType="{channels}"')
     if verb.transcribe:
-        element.set("transcriptionType", "auto")
+        parts.append(' transcriptionType="auto"')
+    return "".join([*parts, "/>"])
 
 
-def _dial(root: etree._Element, verb: Dial, at: Addresses) -> None:
+def _dial(verb: Dial, at: Addresses) -> str:
     music = verb.dial_music
-    element = etree.SubElement(
-        root,
-        "Dial",
-        action=at.next(Next("dial")),
-        callbackUrl=at.notice(Notice("dial")),
-        timeout=str(verb.timeout),
-        timeLimit=str(verb.time_limit),
-        dialMusic=music if isinstance(music, str) else at.sounds(music),
+    head = (
+        f'<Dial action="{_quoted(at.next(Next("dial")))}"'
+        f' callbackUrl="{_quoted(at.notice(Notice("dial")))}" timeout="{verb.timeout}"'
+        f' timeLimit="{verb.time_limit}"'
+        f' dialMusic="{_quoted(music if isinstance(music, str) else at.sounds(music))}"'
     )
+    parts = [head]
     if verb.caller_id is not None:
-        element.set("callerId", verb.caller_id)
+        parts.append(f' callerId="{_quoted(verb.caller_id)}"')
     if verb.confirm_sound is not None:
-        element.set("confirmSound", at.sounds(verb.confirm_sound))
-    etree.SubElement(element, "Number").text = verb.number
+        parts.append(f' confirmSound="{_quoted(at.sounds(verb.confirm_sound))}"')
+    return "".join([*parts, f"><Number>{_text(verb.number)}</Number></Dial>"])
 
 
-def _conference(root: etree._Element, verb: Conference, at: Addresses) -> None:
-    element = etree.SubElement(
-        root,
-        "Conference",
-        action=at.next(Next("conference")),
-        callbackUrl=at.notice(Notice("room_autoleave" if verb.leave_when_alone else "room")),
-        hangupOnStar="true",
-        stayAlone=_bool(verb.stay_alone),
-        maxMembers=str(verb.max_members),
-        timeLimit=str(verb.time_limit),
+def _conference(verb: Conference, at: Addresses) -> str:
+    notice = Notice("room_autoleave" if verb.leave_when_alone else "room")
+    head = (
+        f'<Conference action="{_quoted(at.next(Next("conference")))}"'
+        f' callbackUrl="{_quoted(at.notice(notice))}" hangupOnStar="true"'
+        f' stayAlone="{_bool(verb.stay_alone)}" maxMembers="{verb.max_members}"'
+        f' timeLimit="{verb.time_limit}"'
     )
+    parts = [head]
     for attribute, sounds in (("enterSound", verb.enter_sound), ("exitSound", verb.exit_sound)):
         if sounds is not None:
             # Plivo lists no retry options for these two URLs (its callback configuration page).
-            element.set(attribute, at.sounds(sounds).partition("#")[0])
+            url = at.sounds(sounds).partition("#")[0]
+            parts.append(f' {attribute}="{_quoted(url)}"')
     if verb.wait_sound is not None:
-        element.set("waitSound", at.sounds(verb.wait_sound))
-    element.text = verb.room
+        parts.append(f' waitSound="{_quoted(at.sounds(verb.wait_sound))}"')
+    return "".join([*parts, f">{_text(verb.room)}</Conference>"])
 
 
 __all__ = ["Addresses", "render", "render_sounds"]
