@@ -17,7 +17,6 @@ from urllib.parse import urlencode
 
 from bridge.simulator.clock import Advancing, VirtualClock
 from bridge.simulator.document import Element, InvalidDocument, parse, pretty
-from bridge.simulator.elements import HANDLERS
 from bridge.simulator.exchange import Exchange, HungUpByApi, Kicked, Outside, Transferred
 from bridge.simulator.flow import Background, Follow, Moved, Over, recording_length
 from bridge.simulator.leg import (
@@ -29,6 +28,7 @@ from bridge.simulator.leg import (
     Method,
 )
 from bridge.simulator.script import HangUp, Silence, Stay, Step
+from bridge.simulator.scripted_elements import HANDLERS
 from bridge.simulator.timeline import Entry, Kind, Timeline
 
 #: Far more documents than any sensible call takes; a server that loops is a problem.

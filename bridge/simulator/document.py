@@ -32,8 +32,11 @@ class InvalidDocument(Exception):  # noqa: N818 - named for what it is
     """The document breaks the rules of Plivo XML; the message lists every fault."""
 
 
-def parse(xml: bytes, *, kind: Kind = "response") -> tuple[Element, ...]:
-    """Read a document. Raises InvalidDocument; nothing is expanded or fetched."""
+def parse(xml: bytes, *, kind: Kind = "response", tolerant: bool = False) -> tuple[Element, ...]:
+    """Read a document. Raises InvalidDocument; nothing is expanded or fetched.
+
+    `tolerant` ignores elements and attributes that the reference does not know.
+    """
     found = problems(xml, kind=kind)
     if found:
         raise InvalidDocument(" ".join(found))

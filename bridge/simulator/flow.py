@@ -29,9 +29,10 @@ class Over(Exception):  # noqa: N818 - not an error: how a call leaves its docum
 class Moved(Exception):  # noqa: N818 - not an error: how a transfer leaves a document
     """The call was transferred."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, method: Method = "POST") -> None:
         super().__init__(url)
         self.url = url
+        self.method = method
 
 
 @dataclass(frozen=True, slots=True)

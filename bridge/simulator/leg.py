@@ -43,12 +43,13 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back from a request; status 0 = nothing did, and `body` says why."""
+    """What came back from a request; status 0 = nothing did, `body` says why and `lost` when."""
 
     status: int
     body: bytes
     content_type: str
     ms: float
+    lost: Literal["", "connect", "read"] = ""
 
 
 @dataclass(slots=True)
@@ -70,6 +71,7 @@ class Leg:
     method: Method = "POST"
     extra: Mapping[str, str] = field(default_factory=dict)
     began: float = 0.0
+    answered: float | None = None
     uuid: str = ""
     request_uuid: str = ""
     status: str = ""
@@ -84,6 +86,10 @@ class Leg:
     def new_uuid(self) -> str:
         """Make up a UUID as Plivo writes them."""
         return str(UUID(int=self.random.getrandbits(128), version=4))
+
+    def new_nonce(self) -> str:
+        """Make up a nonce: 20 decimal digits."""
+        return "".join(self.random.choice("0123456789") for _ in range(20))
 
     def parameters(self) -> dict[str, str]:
         """Give what every request of this leg carries."""
@@ -118,7 +124,7 @@ class Leg:
         seconds = max(0, round(ended - self.began)) if self.status == "completed" else 0
         times = {"StartTime": self.began, "EndTime": ended}
         if self.status == "completed":
-            times["AnswerTime"] = self.began
+            times["AnswerTime"] = self.began if self.answered is None else self.answered
         return {
             "Event": "Hangup",
             "HangupCause": cause,
@@ -141,6 +147,8 @@ class Leg:
         method: Method | None = None,
         token: str | None = None,
         bare: bool = False,
+        nonce: str | None = None,
+        limits: aiohttp.ClientTimeout | None = None,
     ) -> Answer:
         """Make one signed webhook request; the fragment is configuration and is not sent.
 
@@ -153,14 +161,14 @@ class Leg:
             separator = "&" if "?" in target else "?"
             target += separator + urlencode(sorted(pairs))
             pairs = []
-        nonce = "".join(self.random.choice("0123456789") for _ in range(20))
+        nonce = nonce or self.new_nonce()
         signature = sign(verb, target, pairs, nonce, token or self.account.auth_token)
         headers = {
             "X-Plivo-Signature-V3": signature,
             "X-Plivo-Signature-Ma-V3": signature,
             "X-Plivo-Signature-V3-Nonce": nonce,
         }
-        return await self.send(verb, target, pairs, headers)
+        return await self.send(verb, target, pairs, headers, limits)
 
     async def send(
         self,
@@ -168,6 +176,7 @@ class Leg:
         url: str,
         pairs: Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
+        limits: aiohttp.ClientTimeout | None = None,
     ) -> Answer:
         """Send a request as it is, signed or not."""
         begun = perf_counter()
@@ -180,12 +189,16 @@ class Leg:
                 data=body,
                 headers={**form, **(headers or {})},
                 allow_redirects=False,
+                timeout=limits or self.session.timeout,
             ) as response:
                 answered = await response.read()
                 ms = (perf_counter() - begun) * 1000
                 return Answer(response.status, answered, response.content_type, ms)
-        except (TimeoutError, aiohttp.ClientError) as error:
-            return Answer(0, str(error).encode(), "", (perf_counter() - begun) * 1000)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            before = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+            lost: Literal["connect", "read"] = "connect" if isinstance(error, before) else "read"
+            what = str(error) or type(error).__name__
+            return Answer(0, what.encode(), "", (perf_counter() - begun) * 1000, lost)
 
     def is_ours(self, url: str) -> bool:
         """Tell whether the server under test is behind this URL."""

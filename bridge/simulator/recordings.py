@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from aiohttp import web
 
 from bridge.assets import asset
+
+
+@dataclass(slots=True)
+class Recording:
+    """A recording of the account: its file can be fetched from `ready_at` on.
+
+    `began` is wall time in s, `seconds` its length; less than 0 = it still runs.
+    """
+
+    recording_id: str
+    url: str
+    file_format: str
+    call_uuid: str
+    began: float
+    seconds: float = -1.0
+    ready_at: float = 0.0
+    conference_name: str = ""
 
 
 def recordings_app() -> web.Application:
@@ -18,4 +37,4 @@ def recordings_app() -> web.Application:
     return app
 
 
-__all__ = ["recordings_app"]
+__all__ = ["Recording", "recordings_app"]

@@ -1,0 +1,39 @@
+"""How the simulated platform executes each element of Plivo XML; one coroutine per element.
+
+Each gives the next document to fetch, or None when the next element runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+from bridge.simulator.document import Element
+from bridge.simulator.elements.dtmf import dtmf
+from bridge.simulator.elements.get_digits import get_digits
+from bridge.simulator.elements.hangup import hangup
+from bridge.simulator.elements.redirect import redirect
+from bridge.simulator.elements.speak_play import play, pre_answer, speak
+from bridge.simulator.elements.wait import wait
+from bridge.simulator.flow import Follow
+
+if TYPE_CHECKING:
+    from bridge.simulator.line import Line
+
+Handler = Callable[["Line", Element], Awaitable[Follow | None]]
+
+#: Elements that leave an inbound call ringing, in the framework Plivo published.
+UNANSWERING: Final = frozenset({"Wait", "PreAnswer", "Hangup", "Dial", "Redirect", "Message"})
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "DTMF": dtmf,
+    "GetDigits": get_digits,
+    "Hangup": hangup,
+    "Play": play,
+    "PreAnswer": pre_answer,
+    "Redirect": redirect,
+    "Speak": speak,
+    "Wait": wait,
+}
+
+__all__ = ["HANDLERS", "UNANSWERING"]

@@ -1,0 +1,214 @@
+"""The simulated Plivo: one account with its applications, numbers, live calls, rooms, recordings.
+
+async with Plivo(clock=VirtualClock()) as plivo:
+    plivo.numbers["33187654321"] = Application.at("https://bridge.example.com")
+    line = plivo.call("33612345678", "33187654321")
+    await plivo.clock.drive(line.over.is_set, until=plivo.clock.now() + 60)
+    print(plivo.timeline)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from bridge.simulator.callees import Callee, Rings
+from bridge.simulator.causes import HUNG_UP_BY_API
+from bridge.simulator.clock import SimulationClock, VirtualClock
+from bridge.simulator.faults import Faults
+from bridge.simulator.inputs import HungUp
+from bridge.simulator.leg import Account, Leg, Method
+from bridge.simulator.line import Line
+from bridge.simulator.profile import NORMAL, Profile
+from bridge.simulator.recordings import Recording
+from bridge.simulator.rooms import Room
+from bridge.simulator.timeline import Timeline
+from bridge.simulator.webhooks import Webhooks
+from bridge.tasks import spawn
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What an operator types into Plivo; without a hangup URL the answer URL gets the hangup."""
+
+    answer_url: str
+    hangup_url: str = ""
+    fallback_url: str = ""
+    answer_method: Method = "POST"
+    hangup_method: Method = "POST"
+    fallback_method: Method = "POST"
+    ring_url: str = ""
+    ring_method: Method = "POST"
+
+    @classmethod
+    def at(cls, public_url: str, app: str = "DEFAULT") -> Application:
+        """Give the three URLs of an app of the bridge."""
+        base = f"{public_url}/plivo/{app}"
+        return cls(f"{base}/answer", f"{base}/hangup", f"{base}/fallback")
+
+
+class Plivo:
+    """One simulated account.
+
+    `via` maps the beginning of a public URL to where its server really listens, as a reverse proxy
+    would; URLs outside of it are not fetched as files. `seed` decides about every id and delay.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: SimulationClock | None = None,
+        account: Account | None = None,
+        seed: int = 0,
+        profile: Profile = NORMAL,
+        faults: Faults | None = None,
+        via: Mapping[str, str] | None = None,
+        method: Method = "POST",
+        timeline: Timeline | None = None,
+    ) -> None:
+        self.clock: SimulationClock = clock or VirtualClock()
+        self.account = account or Account()
+        self.seed = seed
+        self.random = Random(seed)
+        self.profile = profile
+        self.faults = faults or Faults(random=Random(seed))
+        self.via = dict(via or {})
+        self.method: Method = method
+        self.timeline = timeline or Timeline()
+        self.webhooks = Webhooks()
+        self.began = self.clock.now()
+        self.numbers: dict[str, Application] = {}
+        self.callees: dict[str, Callee] = {}
+        self.default_callee: Callee = Rings()
+        #: Numbers that Dial may show besides those rented; None = any.
+        self.caller_ids: set[str] | None = None
+        self.calls: dict[str, Line] = {}
+        self.lines: list[Line] = []
+        self.rooms: dict[str, Room] = {}
+        self.recordings: dict[str, Recording] = {}
+        #: Notifications under way.
+        self.pending: set[asyncio.Event] = set()
+        self.api_url = "https://api.plivo.com"
+        self._session: aiohttp.ClientSession | None = None
+        self._timers: set[asyncio.Event] = set()
+        self._counted = 0
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0)
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for timer in tuple(self._timers):
+            timer.set()
+        if self._session is not None:
+            await self._session.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """Give the HTTP client; only between `async with` and its end."""
+        if self._session is None:
+            raise RuntimeError("Use the simulated Plivo with `async with`.")
+        return self._session
+
+    # Calls.
+
+    def call(
+        self,
+        caller: str,
+        called: str,
+        *,
+        caller_name: str | None = None,
+        application: Application | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> Line:
+        """Let somebody call a number of the account. Raises KeyError for a number nobody rents."""
+        mine = application or self.numbers[digits(called)]
+        leg = self.leg(digits(caller), digits(called), caller_name=caller_name, extra=extra or {})
+        line = Line(self, leg, mine, self.next_number())
+        self.register(line)
+        line.add(
+            "does",
+            f"calls {called} from {caller or 'an unknown number'}",
+            action="call",
+            number=called,
+        )
+        line.start()
+        return line
+
+    def leg(self, caller: str, called: str, **options: object) -> Leg:
+        """Make the identity of a leg, with an id from the seed."""
+        return Leg(
+            self.session,
+            self.account,
+            self.random,
+            caller,
+            called,
+            via=self.via,
+            method=self.method,
+            began=self.clock.now(),
+            **options,  # type: ignore[arg-type]
+        )
+
+    def next_number(self) -> int:
+        """Count one more call."""
+        self._counted += 1
+        return self._counted
+
+    def register(self, line: Line) -> None:
+        """Make a line known by its CallUUID."""
+        self.calls[line.uuid] = line
+        self.lines.append(line)
+
+    def ended(self, line: Line) -> None:
+        """Forget a line that is over."""
+        self.calls.pop(line.uuid, None)
+
+    def hang_up(self, uuid: str) -> bool:
+        """Hang up a live call as REST does; False when there is none."""
+        line = self.calls.get(uuid)
+        if line is None:
+            return False
+        line.post(HungUp(HUNG_UP_BY_API))
+        return True
+
+    # Time.
+
+    def later(self, seconds: float, action: Callable[[], None]) -> asyncio.Event:
+        """Do something in `seconds`, unless the event that is given back is set before."""
+        cancelled = asyncio.Event()
+        self._timers.add(cancelled)
+
+        async def run() -> None:
+            await self.clock.wait(cancelled, seconds)
+            self._timers.discard(cancelled)
+            if not cancelled.is_set():
+                action()
+
+        spawn(run(), "simulator: timer")
+        return cancelled
+
+    async def finish(self, patience_s: float = 60.0) -> bool:
+        """Let time pass until every call is over and every notification sent; False if they are not."""
+        until = self.clock.now() + patience_s
+        return await self.clock.drive(lambda: not self.calls and not self.pending, until)
+
+
+def digits(number: str) -> str:
+    """Give a number as it stands in webhooks: without its plus; SIP addresses stay as they are."""
+    return number.removeprefix("+")
+
+
+__all__ = ["Application", "Plivo", "digits"]
