@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 if TYPE_CHECKING:
+    from bridge.rt_schema import Message
     from bridge.settings import Loaded
 
 __all__ = ["main"]
@@ -134,6 +135,20 @@ def translate(app_hash: str | None) -> None:
     text, status = translate_main(sys.stdin.buffer.read(), app=app_hash, settings=settings)
     click.echo(text, nl=not text.endswith("\n"))
     sys.exit(status)
+
+
+@main.command("schema")
+@click.argument("message", type=click.Choice(["request", "response"]), default="response")
+@click.option("--strict", is_flag=True, help="What the RT page documents, without any tolerance.")
+def schema_command(message: Message, strict: bool) -> None:  # noqa: FBT001 -- click passes options by name
+    """Print the JSON Schema of RT.Request or RT.Response.
+
+    MESSAGE is what an app gets (request) or answers (response, the default).
+    Without --strict the response is whatever the bridge accepts of an app.
+    """
+    from bridge.rt_schema import schema_text  # noqa: PLC0415 -- imports the mappings
+
+    click.echo(schema_text(message, strict=strict), nl=False)
 
 
 @main.command()
