@@ -1,0 +1,304 @@
+"""The rig: a bridge and a simulated Plivo around the RT app under test, on virtual time.
+
+async with rig("http://127.0.0.1:8000/rt") as it:
+    call = await it.phone("+33612345678").dial("+33187654321")
+    await call.expect_prompt("How old are you")
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from yarl import URL
+
+from bridge.app import Bridge
+from bridge.settings import Settings
+from bridge.simulator.callees import Answers, Busy, Callee, Fails, NoAnswer, Rejects
+from bridge.simulator.clock import SimulationClock, VirtualClock
+from bridge.simulator.faults import Fault, Faults
+from bridge.simulator.leg import Account
+from bridge.simulator.line import Line
+from bridge.simulator.platform import Application, Plivo, digits
+from bridge.simulator.profile import NORMAL, PROFILES, Profile
+from bridge.simulator.timeline import Entry, Timeline
+from bridge.state import load
+from bridge.testing.app_under_test import AppStartError, AppUnderTest, running
+from bridge.testing.call import Call
+from bridge.testing.contract import Contract, Violation
+from bridge.testing.tap import Tap
+from bridge.testing.turns import Turn
+
+PUBLIC_URL: Final = "https://bridge.test"
+ACCOUNT: Final = Account("MATESTKIT00000000000", "token-of-the-test-kit")
+#: The number that is called when a test names none.
+CALLED: Final = "+33187654321"
+CALLER: Final = "+33612345678"
+HASH: Final = "DEFAULT"
+#: Longest it may take to connect to the app, in real s.
+_REACH_S: Final = 5.0
+#: Virtual s after which a simulation is not waited for any more when it is taken down.
+_CLOSING_S: Final = 120.0
+
+
+@dataclass(slots=True)
+class CalleeSetting:
+    """What a number does when it is dialled; the last word counts."""
+
+    plivo: Plivo
+    number: str
+
+    def answers(
+        self, after: float = 3.0, seconds: float | None = None, key: str | None = None
+    ) -> CalleeSetting:
+        """Pick up `after` s, press `key` when asked to confirm, hang up `seconds` after that."""
+        return self._does(Answers(after, seconds, key or ""))
+
+    def busy(self) -> CalleeSetting:
+        """Be busy."""
+        return self._does(Busy())
+
+    def rejects(self) -> CalleeSetting:
+        """Decline."""
+        return self._does(Rejects())
+
+    def no_answer(self) -> CalleeSetting:
+        """Never pick up."""
+        return self._does(NoAnswer())
+
+    def fails(self, code: int = 3050) -> CalleeSetting:
+        """Fail with this hangup cause of Plivo."""
+        return self._does(Fails(code))
+
+    def _does(self, callee: Callee) -> CalleeSetting:
+        self.plivo.callees[digits(self.number)] = callee
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """Somebody with a phone."""
+
+    rig: Rig
+    number: str = CALLER
+
+    async def dial(
+        self, to: str = CALLED, from_: str | None = None, caller_name: str | None = None
+    ) -> Call:
+        """Call a number of the bridge; `from_` shows another number than this phone's."""
+        line = self.rig.plivo.call(
+            self.number if from_ is None else from_, to, caller_name=caller_name
+        )
+        return self.rig.call_of(line)
+
+
+@dataclass(slots=True)
+class Rig:
+    """Everything of one simulation.
+
+    `violations` lists what the app did against the protocol, `soft_failures` what soft
+    expectations found; `reproduce` is a command that runs the same again.
+    """
+
+    plivo: Plivo
+    bridge: Bridge
+    contract: Contract
+    seed: int
+    app_url: str = ""
+    reproduce: str = ""
+    turns: list[Turn] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
+    soft_failures: list[str] = field(default_factory=list)
+    calls: dict[int, Call] = field(default_factory=dict)
+    _numbers: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def timeline(self) -> Timeline:
+        """Give everything that happened."""
+        return self.plivo.timeline
+
+    @property
+    def clock(self) -> SimulationClock:
+        """Give the clock of the simulation."""
+        return self.plivo.clock
+
+    def phone(self, number: str = CALLER) -> Phone:
+        """Give the phone with this number."""
+        return Phone(self, number)
+
+    def callee(self, number: str) -> CalleeSetting:
+        """Say what a number does when it is dialled; by default it rings until the test acts."""
+        return CalleeSetting(self.plivo, number)
+
+    def call_of(self, line: Line) -> Call:
+        """Give the call of a line."""
+        found = self.calls.get(line.number)
+        if found is None:
+            found = self.calls[line.number] = Call(self, line)
+        return found
+
+    async def finish(self, patience_s: float = _CLOSING_S) -> bool:
+        """Let time pass until every call is over and the app was told; False if that never comes."""
+        until = self.clock.now() + patience_s
+        return await self.clock.drive(self._finished, until)
+
+    def _finished(self) -> bool:
+        told = {
+            turn.call
+            for turn in self.turns
+            if turn.request.get("call_status") not in {"UP", "INCOMING_CALL"}
+        }
+        known = {turn.call for turn in self.turns}
+        return not self.plivo.calls and not self.plivo.pending and told == known
+
+    async def heard(self, turn: Turn) -> None:
+        """Take one RT turn into the records."""
+        self.turns.append(turn)
+        request = turn.request
+        reply = turn.reply
+        asked = request.get("command") or request.get("call_status")
+        answer = "nothing" if reply is None else str(reply.get("command") or "no command")
+        entry = Entry(
+            self.clock.now() - self.plivo.began,
+            "app",
+            f"{asked} → {turn.failure or answer}",
+            f"{turn.raw_request.decode('utf-8', 'replace')}\n{turn.body.decode('utf-8', 'replace')}",
+            turn.ms,
+            await self._number(turn),
+            0,
+            {
+                "turn": turn.number,
+                "request": request,
+                "status": turn.status,
+                "reply": reply,
+                "body": turn.body.decode("utf-8", "replace"),
+                "failure": turn.failure,
+            },
+        )
+        self.timeline.add(entry)
+        self.violations += self.contract.feed(turn)
+
+    async def _number(self, turn: Turn) -> int:
+        # RT knows a callid, Plivo a CallUUID; only the bridge's state has both.
+        if turn.call not in self._numbers:
+            stored = await self.bridge.store.load_call(turn.call)
+            uuid = load(stored.blob, stored.version).uuid if stored is not None else ""
+            for line in self.plivo.lines:
+                if line.uuid == uuid:
+                    self._numbers[turn.call] = line.number
+        return self._numbers.get(turn.call, 0)
+
+    def summary(self) -> str:
+        """Give the protocol violations and soft failures as text; "" when there are none."""
+        parts = list(self.soft_failures)
+        parts += [f"turn {one.turn}: {one.code}: {one.sentence}" for one in self.errors()]
+        return "\n".join(parts)
+
+    def errors(self) -> list[Violation]:
+        """List the violations that fail a test."""
+        return [one for one in self.violations if one.severity == "error"]
+
+
+@asynccontextmanager
+async def rig(
+    app: AppUnderTest,
+    *,
+    path: str = "",
+    seed: int | None = None,
+    profile: Profile | str = NORMAL,
+    faults: Sequence[str | Fault] = (),
+    app_settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    allow: Sequence[str] = (),
+    number: str = CALLED,
+    clock: SimulationClock | None = None,
+    patience_s: float = 60.0,
+) -> AsyncIterator[Rig]:
+    """Put bridge and simulated Plivo around an app, and take them down again.
+
+    `app` is a URL, an application or a command (see app_under_test), `path` is added to its base
+    URL. `app_settings` and `settings` are settings of the bridge, for the app and in all; `allow`
+    names protocol violations that are expected; `clock` is real time when it is RealTime().
+    Raises AppStartError, FaultError, pydantic's ValidationError for wrong settings.
+    """
+    chosen = seed if seed is not None else int.from_bytes(os.urandom(3))
+    rules = tuple(one if isinstance(one, Fault) else Fault.parse(one) for one in faults)
+    time = clock or VirtualClock(patience_s=patience_s)
+    plivo = Plivo(
+        clock=time,
+        account=ACCOUNT,
+        seed=chosen,
+        profile=PROFILES[profile] if isinstance(profile, str) else profile,
+    )
+    plivo.faults = Faults(rules, plivo.random)
+    async with AsyncExitStack() as stack:
+        base = await stack.enter_async_context(running(app))
+        await _reachable(base)
+        await stack.enter_async_context(plivo)
+        made: list[Rig] = []
+
+        async def heard(turn: Turn) -> None:
+            await made[0].heard(turn)
+
+        tap = Tap({HASH: base + path}, plivo.clock.now, heard)
+        await tap.start()
+        stack.push_async_callback(tap.stop)
+        bridge = Bridge(_settings(plivo, tap.url(HASH), app_settings or {}, settings or {}), time)
+        made.append(Rig(plivo, bridge, Contract(allow=frozenset(allow)), chosen, base + path))
+        await bridge.start()
+        stack.push_async_callback(bridge.stop)
+        plivo.via[PUBLIC_URL] = f"http://127.0.0.1:{bridge.port}"
+        plivo.numbers[digits(number)] = Application.at(PUBLIC_URL, HASH)
+        yield made[0]
+
+
+def _settings(
+    plivo: Plivo, app_url: str, app_settings: Mapping[str, Any], settings: Mapping[str, Any]
+) -> Settings:
+    served = plivo.api_url.startswith("http://127.0.0.1")
+    return Settings.model_validate(
+        {
+            "public_url": PUBLIC_URL,
+            "listen": "127.0.0.1:0",
+            "admin_listen": "127.0.0.1:0",
+            "plivo_auth_id": ACCOUNT.auth_id,
+            "plivo_auth_tokens": [ACCOUNT.auth_token],
+            "plivo_api_url": plivo.api_url,
+            "plivo_rest": served,
+            "store": "memory:",
+            "apps": {HASH: {**app_settings, "url": app_url}},
+            **settings,
+        }
+    )
+
+
+async def _reachable(url: str) -> None:
+    """Raise AppStartError unless something listens behind the URL; nothing is asked of it."""
+    where = URL(url)
+    try:
+        async with asyncio.timeout(_REACH_S):
+            _, writer = await asyncio.open_connection(where.host, where.port)
+    except (OSError, TimeoutError) as error:
+        reason = str(error) or "no connection in time"
+        raise AppStartError(f"The app at {url} cannot be reached: {reason}.") from None
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
+__all__ = [
+    "ACCOUNT",
+    "CALLED",
+    "CALLER",
+    "HASH",
+    "PUBLIC_URL",
+    "CalleeSetting",
+    "Phone",
+    "Rig",
+    "rig",
+]
