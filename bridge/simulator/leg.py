@@ -74,6 +74,7 @@ class Leg:
     answered: float | None = None
     uuid: str = ""
     request_uuid: str = ""
+    a_leg_uuid: str = ""
     status: str = ""
 
     def __post_init__(self) -> None:
@@ -81,6 +82,7 @@ class Leg:
         self.uuid = self.uuid or self.new_uuid()
         if self.direction == "outbound":
             self.request_uuid = self.request_uuid or self.uuid
+            self.a_leg_uuid = self.a_leg_uuid or self.uuid
         self.status = self.status or ("in-progress" if self.request_uuid else "ringing")
 
     def new_uuid(self) -> str:
@@ -113,18 +115,19 @@ class Leg:
         if self.direction == "outbound":
             known |= {
                 "RequestUUID": self.request_uuid,
-                "ALegUUID": self.uuid,
-                "ALegRequestUUID": self.uuid,
+                "ALegUUID": self.a_leg_uuid,
+                "ALegRequestUUID": self.request_uuid,
             }
         return known | dict(self.extra)
 
     def hangup_parameters(self, ending: Ending, ended: float) -> dict[str, str]:
         """Give what the hangup URL gets besides; `ended` is wall time in s."""
         cause, code, name, source = ending
-        seconds = max(0, round(ended - self.began)) if self.status == "completed" else 0
+        talking_since = self.began if self.answered is None else self.answered
+        seconds = max(0, round(ended - talking_since)) if self.status == "completed" else 0
         times = {"StartTime": self.began, "EndTime": ended}
         if self.status == "completed":
-            times["AnswerTime"] = self.began if self.answered is None else self.answered
+            times["AnswerTime"] = talking_since
         return {
             "Event": "Hangup",
             "HangupCause": cause,

@@ -84,8 +84,8 @@ class Line:
 
     @property
     def random(self) -> Random:
-        """Give the random source of the simulation."""
-        return self.plivo.random
+        """Give the line's own random source, so that calls do not disturb each other."""
+        return self.leg.random
 
     @property
     def uuid(self) -> str:
@@ -194,6 +194,9 @@ class Line:
             self.leg.status = "in-progress"
             self.leg.answered = self.clock.now()
 
+    def dial_connected(self) -> None:
+        """Hear that a party was connected: what waits for it (Record, startOnDialAnswer) begins."""
+
     # What the line asks for and reports.
 
     def follow(self, element: Element, form: Mapping[str, str]) -> Follow | None:
@@ -216,9 +219,12 @@ class Line:
         *,
         after: float = 0.0,
         method: Method | None = None,
+        bare: bool = False,
     ) -> asyncio.Event:
         """Notify in the background; see Webhooks.tell."""
-        return self.plivo.webhooks.tell(self, name, url, form, after=after, method=method)
+        return self.plivo.webhooks.tell(
+            self, name, url, form, after=after, method=method, bare=bare
+        )
 
     async def sounds(self, attribute: str, url: str) -> Sequence[Element]:
         """Fetch a document of sounds; whatever is wrong with it is silence (Plivo XML reference)."""
@@ -272,7 +278,9 @@ class Line:
         self.over.set()
 
     async def _live(self) -> None:
-        document = await self._first()
+        await self._go_on(await self._first())
+
+    async def _go_on(self, document: Sequence[Element]) -> None:
         for _ in range(MOST_DOCUMENTS):
             try:
                 follow = await self._execute(document)

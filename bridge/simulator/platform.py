@@ -136,8 +136,11 @@ class Plivo:
     ) -> Line:
         """Let somebody call a number of the account. Raises KeyError for a number nobody rents."""
         mine = application or self.numbers[digits(called)]
-        leg = self.leg(digits(caller), digits(called), caller_name=caller_name, extra=extra or {})
-        line = Line(self, leg, mine, self.next_number())
+        number = self.next_number()
+        leg = self.leg(
+            number, digits(caller), digits(called), caller_name=caller_name, extra=extra or {}
+        )
+        line = Line(self, leg, mine, number)
         self.register(line)
         line.add(
             "does",
@@ -148,12 +151,14 @@ class Plivo:
         line.start()
         return line
 
-    def leg(self, caller: str, called: str, **options: object) -> Leg:
-        """Make the identity of a leg, with an id from the seed."""
+    def leg(
+        self, number: int, caller: str, called: str, *, leg_number: int = 0, **options: object
+    ) -> Leg:
+        """Make the identity of a leg; the seed and its numbers decide about its ids."""
         return Leg(
             self.session,
             self.account,
-            self.random,
+            Random(f"{self.seed}/{number}/{leg_number}"),
             caller,
             called,
             via=self.via,
@@ -168,9 +173,10 @@ class Plivo:
         return self._counted
 
     def register(self, line: Line) -> None:
-        """Make a line known by its CallUUID."""
+        """Make a line known by its CallUUID; `lines` holds the calls, not whom they dialled."""
         self.calls[line.uuid] = line
-        self.lines.append(line)
+        if line.parent is None:
+            self.lines.append(line)
 
     def ended(self, line: Line) -> None:
         """Forget a line that is over."""

@@ -175,10 +175,11 @@ class Webhooks:
         *,
         after: float = 0.0,
         method: Method | None = None,
+        bare: bool = False,
     ) -> asyncio.Event:
         """Notify in the background, `after` s from now; the event is set once that is over.
 
-        The parameters of the line are those of this moment.
+        The parameters of the line are those of this moment; `bare` leaves them out.
         """
         over = asyncio.Event()
         faults = line.plivo.faults
@@ -193,7 +194,7 @@ class Webhooks:
                 if rule is not None:
                     line.fault(what, name, f"{name} comes {rule.seconds:g} s late")
                     delay += rule.seconds
-            whole = {**line.parameters(), **form}
+            whole = dict(form) if bare else {**line.parameters(), **form}
             request = _Request(line, "tells", name, url, whole, method or line.leg.method)
             line.plivo.pending.add(over)
             spawn(self._deliver(request, delay, over), f"simulator: {name}")
