@@ -20,7 +20,7 @@ from bridge.plivo.rest import PlivoRest
 from bridge.reconcile import Reconciler
 from bridge.rest_actions import RestActions
 from bridge.rooms import Rooms
-from bridge.rt_client import AiohttpTransport, RtApp
+from bridge.rt_client import AppTransport, RtApp
 from bridge.runtime import App, Runtime
 from bridge.session import Session
 from bridge.state import load, open_command
@@ -50,7 +50,7 @@ class Bridge:
         self._runners: list[web.AppRunner] = []
         self._sessions: list[aiohttp.ClientSession] = []
         self._loops: list[asyncio.Task[None]] = []
-        self._transport: AiohttpTransport | None = None
+        self._transport: AppTransport | None = None
         self.store = open_store(settings.store, durability=settings.store_durability)
         self.port = 0
         self.admin_port = 0
@@ -62,7 +62,7 @@ class Bridge:
         """
         settings = self.settings
         await self.store.open()
-        transport = AiohttpTransport.open(max_reply_bytes=settings.max_app_reply_bytes)
+        transport = AppTransport.open(max_reply_bytes=settings.max_app_reply_bytes)
         self._transport = transport
         secret = await self.store.secret()
         self.runtime = runtime = make_runtime(

@@ -1,663 +1,78 @@
 from __future__ import annotations
 
-import asyncio
-import base64
-import gzip
-import json
-import socket
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any, NoReturn
+import sys
 
-import aiohttp
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.client_reqrep import ConnectionKey
-from pydantic import SecretStr
+from support_rt import BODY, PLAY, WireApp, http
 
-from bridge.rt_client import (
-    AiohttpTransport,
-    AppDisconnected,
-    AppFailure,
-    AppInterrupted,
-    AppReplyInvalid,
-    AppReplyTooLarge,
-    AppStatus,
-    AppTimeout,
-    AppUnreachable,
-    RtApp,
-)
-from bridge.settings_model import AppSettings
-from mappings._rt.reader import ReplyError, RtResponse, read_response
-from mappings._rt.request import FIELDS, RtRequest, write_request
-
-BODY = write_request(
-    RtRequest(
-        app="4346423A",
-        callid=7,
-        request_hash=None,
-        cli_name="Zoë",
-        cli_number="+33123456789",
-        date_started="2012-01-09 17:27:55",
-        number="+33612345678",
-    )
-)
-PLAY = b'{"command":"play","command_id":"welcome","params":{"media_id":"3"},"variables":{"a":1.10}}'
-READ = RtResponse("play", '"welcome"', {"media_id": "3"}, '{"a":1.10}')
-
-Answer = bytes | Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-def http(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
-    """Write an HTTP response with a Content-Length."""
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
-    return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-def chunked(*chunks: bytes) -> bytes:
-    """Write a complete chunked HTTP response."""
-    framed = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
-    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + framed + b"0\r\n\r\n"
-
-
-async def stall(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    """Answer nothing until the client goes away."""
-    await reader.read()
-
-
-class WireApp:
-    """An app on a real socket: gives its answers in turn, the last one for ever."""
-
-    def __init__(self, *answers: Answer) -> None:
-        self.answers = list(answers)
-        self.heads: list[str] = []
-        self.bodies: list[bytes] = []
-        self.connections = 0
-        self.open: set[asyncio.StreamWriter] = set()
-        self.all_gone = asyncio.Event()
-        self.url = ""
-
-    @property
-    def rt(self) -> RtApp:
-        """The app as the transport is told of it."""
-        return RtApp("DEFAULT", self.url)
-
-    @asynccontextmanager
-    async def serving(self, sock: socket.socket | None = None) -> AsyncIterator[WireApp]:
-        """Listen on a free port or a bound socket; at the end drop the connections still kept."""
-        sock = sock or bound()
-        self.url = url_of(sock)
-        server = await asyncio.start_server(self._connected, sock=sock)
-        try:
-            yield self
-        finally:
-            server.close()
-            for writer in self.open:
-                writer.transport.abort()
-            if self.open:
-                await self.all_gone.wait()
-            await server.wait_closed()
-
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        self.open.add(writer)
-        try:
-            await self._converse(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.transport.abort()
-            self.open.discard(writer)
-            if not self.open:
-                self.all_gone.set()
-
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        keep = True
-        while keep:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            length = next(
-                int(line.partition(":")[2])
-                for line in head.splitlines()
-                if line.startswith("Content-Length:")
-            )
-            self.heads.append(head)
-            self.bodies.append(await reader.readexactly(length))
-            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-            if isinstance(answer, bytes):
-                writer.write(answer)
-                await writer.drain()
-                sized = b"Content-Length:" in answer or b"chunked" in answer
-                keep = sized and b"Connection: close" not in answer
-                if not keep:
-                    writer.close()
-                    await writer.wait_closed()
-            else:
-                await answer(reader, writer)
-                keep = False
-
-
-def bound() -> socket.socket:
-    """Give a socket bound to a free port of loopback; connections are refused until it listens."""
-    sock = socket.socket()
-    sock.bind(("127.0.0.1", 0))
-    return sock
-
-
-def url_of(sock: socket.socket) -> str:
-    """Give the URL of an app on this socket."""
-    return f"http://127.0.0.1:{sock.getsockname()[1]}/rt?key=secret"
+from bridge.rt import plain
+from bridge.rt_client import AppTransport, AppUnreachable, RtApp
 
 
 @pytest.fixture
-async def transport() -> AsyncIterator[AiohttpTransport]:
-    """Open a transport for one test."""
-    async with AiohttpTransport.open() as opened:
-        yield opened
-
-
-async def failure_of(
-    transport: AiohttpTransport, app: WireApp, budget_s: float = 5.0
-) -> AppFailure:
-    """Ask the app, which must fail."""
-    async with app.serving():
-        with pytest.raises(AppFailure) as caught:
-            await transport.ask(app.rt, BODY, budget_s)
-        await transport.close()
-        await app.all_gone.wait()
-    return caught.value
-
-
-async def test_the_request_on_the_wire_is_that_of_the_rt_page(transport: AiohttpTransport) -> None:
-    """The app gets a POST with the headers of the RT page, no others, and the body's very bytes."""
-    async with WireApp(http(PLAY)).serving() as app:
-        await transport.ask(app.rt, BODY, 5)
-    request_line, *headers = app.heads[0].split("\r\n")
-    assert "POST /rt?key=secret HTTP/1.1" == request_line
-    assert [
-        "",
-        "",
-        "Accept: */*",
-        f"Content-Length: {len(BODY)}",
-        "Content-Type: application/json",
-        "Host: " + app.url.split("/")[2],
-    ] == sorted(headers)
-    assert BODY == app.bodies[0]
-    assert FIELDS == tuple(json.loads(app.bodies[0]))
-
-
-@pytest.mark.parametrize(
-    ("login", "password"), [("zoé", "pâss:€ 😀"), ("bridge", ""), ("a" * 200, "b" * 200)]
-)
-async def test_basic_auth_is_sent_in_utf_8(
-    transport: AiohttpTransport, login: str, password: str
-) -> None:
-    """Login and password of the settings become one HTTP Basic header, and stay out of repr."""
-    async with WireApp(http(PLAY)).serving() as app:
-        settings = AppSettings(url=app.url, login=login, password=SecretStr(password))
-        rt_app = RtApp.from_settings("4346423A", settings)
-        await transport.ask(rt_app, BODY, 5)
-    value = app.heads[0].split("Authorization: Basic ")[1].split("\r\n")[0]
-    assert f"{login}:{password}" == base64.b64decode(value).decode()
-    assert "Basic" not in repr(rt_app)
-
-
-def test_an_app_without_login_has_no_authorization() -> None:
-    """Without a login in the settings no Authorization header is made."""
-    settings = AppSettings(url="https://app.example/rt")
-    assert RtApp("X", "https://app.example/rt") == RtApp.from_settings("X", settings)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        pytest.param(http(PLAY, "Content-Type: application/json"), id="application/json"),
-        pytest.param(http(PLAY, "Content-Type: text/html; charset=iso-8859-1"), id="text/html"),
-        pytest.param(http(PLAY, "Content-Type: complete nonsense"), id="nonsense content type"),
-        pytest.param(http(PLAY), id="no content type"),
-        pytest.param(http(b"\xef\xbb\xbf" + PLAY), id="byte order mark"),
-        pytest.param(http(b"\r\n " + PLAY + b"\n\n"), id="white space around"),
-        pytest.param(http(PLAY[:-1] + b',"more":1}'), id="unknown field"),
-        pytest.param(chunked(PLAY), id="chunked"),
-        pytest.param(chunked(*(PLAY[i : i + 1] for i in range(len(PLAY)))), id="one byte chunks"),
-        pytest.param(http(PLAY, "Connection: close"), id="Connection: close"),
-        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + PLAY, id="body until the connection closes"),
-        pytest.param(b"HTTP/1.0 200 OK\r\n\r\n" + PLAY, id="HTTP/1.0"),
-        pytest.param(http(gzip.compress(PLAY), "Content-Encoding: gzip"), id="gzip"),
-        pytest.param(http(PLAY, "Set-Cookie: PHPSESSID=1; path=/"), id="cookie"),
-        pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n" + http(PLAY), id="100 Continue first"),
-    ],
-)
-async def test_every_dialect_of_http_gives_the_same_reply(
-    transport: AiohttpTransport, answer: bytes
-) -> None:
-    """However the app's server frames a reply, two in a row are read, without a cookie coming back."""
-    async with WireApp(answer).serving() as app:
-        replies = [read_response(await transport.ask(app.rt, BODY, 5)) for _ in range(2)]
-    assert [READ, READ] == replies
-    assert [BODY, BODY] == app.bodies
-    assert "Cookie" not in "".join(app.heads)
-
-
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ('"command":"wait"', RtResponse("wait", "0", {}, "{}")),
-        (
-            '"command":"wait","command_id":null,"params":null,"variables":null',
-            RtResponse("wait", "0", {}, "{}"),
-        ),
-        ('"command":"wait","params":[],"variables":[]', RtResponse("wait", "0", {}, "{}")),
-        (
-            '"command":"wait","command_id":"ask_age","params":{"wait":"3"}',
-            RtResponse("wait", '"ask_age"', {"wait": "3"}, "{}"),
-        ),
-        (
-            '"command":"wait","command_id":9223372036854775808,"variables":{"é":[1e400,null]}',
-            RtResponse("wait", "9223372036854775808", {}, '{"é":[1e400,null]}'),
-        ),
-    ],
-)
-async def test_every_dialect_of_the_reply_is_read_from_the_wire(
-    transport: AiohttpTransport, fields: str, expected: RtResponse
-) -> None:
-    """What legacy apps leave out or spell differently is read from a real response."""
-    async with WireApp(http(f"{{{fields}}}".encode())).serving() as app:
-        assert expected == read_response(await transport.ask(app.rt, BODY, 5))
-
-
-async def test_connections_are_kept_alive(transport: AiohttpTransport) -> None:
-    """Requests one after the other share a connection unless the app closes it."""
-    async with WireApp(http(PLAY)).serving() as kept:
-        for _ in range(3):
-            await transport.ask(kept.rt, BODY, 5)
-    async with WireApp(http(PLAY, "Connection: close")).serving() as closed:
-        for _ in range(3):
-            await transport.ask(closed.rt, BODY, 5)
-    assert (1, 3) == (kept.connections, closed.connections)
-
-
-async def test_warnings_before_the_json_are_the_readers_complaint(
-    transport: AiohttpTransport,
-) -> None:
-    """A PHP warning before the JSON becomes APP_INVALID_REPLY with the text that precedes it."""
-    page = b"<br />\n<b>Warning</b>: Undefined variable $x<br />\n" + PLAY
-    async with WireApp(http(page)).serving() as app:
-        reply = await transport.ask(app.rt, BODY, 5)
-    with pytest.raises(ReplyError) as caught:
-        read_response(reply)
-    failure = AppReplyInvalid.of(caught.value)
-    assert (
-        "51 characters of text precede the JSON object; does the app print warnings into its reply?"
-    ) == failure.sentence
-    assert failure.excerpt.startswith("<br /> <b>Warning</b>: Undefined variable $x<br /> {")
-    assert ("APP_INVALID_REPLY", True) == (failure.code, failure.delivered)
-
-
-@pytest.mark.parametrize(
-    ("status", "body"),
-    [
-        ("500 Internal Server Error", b"<b>Fatal error</b>:\n  Uncaught"),
-        ("500 Internal Server Error", PLAY),
-        ("503 Service Unavailable", b""),
-        ("404 Not Found", b"not here"),
-        ("401 Unauthorized", b""),
-        ("201 Created", PLAY),
-        ("204 No Content", b""),
-    ],
-)
-async def test_another_status_than_200_is_a_failure(
-    transport: AiohttpTransport, status: str, body: bytes
-) -> None:
-    """Whatever comes with it, a status other than 200 is APP_STATUS and asked once."""
-    app = WireApp(http(body, status=status))
-    failure = await failure_of(transport, app)
-    assert isinstance(failure, AppStatus)
-    assert ("APP_STATUS", True, int(status[:3])) == (
-        failure.code,
-        failure.delivered,
-        failure.status,
-    )
-    masked = app.url.replace("secret", "***")
-    assert f"The app at {masked} answered {status[:3]} instead of 200." == failure.sentence
-    assert body.decode().replace("\n", " ") == failure.excerpt
-    assert 1 == len(app.bodies)
-
-
-async def test_redirects_are_not_followed(transport: AiohttpTransport) -> None:
-    """A redirect is a failure that names where it leads, without the query's values."""
-    async with WireApp(http(PLAY)).serving() as other:
-        location = f"Location: {other.url}"
-        app = WireApp(http(b"moved", location, status="302 Found"))
-        failure = await failure_of(transport, app)
-        assert other.bodies == []
-    assert isinstance(failure, AppStatus)
-    assert 302 == failure.status
-    target = other.url.replace("secret", "***")
-    assert failure.sentence.endswith(
-        f" answered 302 instead of 200; redirects, here to {target}, are not followed."
-    )
-
-
-async def test_a_slow_app_fails_when_the_budget_is_spent(transport: AiohttpTransport) -> None:
-    """An app that never answers is APP_TIMEOUT, delivered or not, and is asked once."""
-    app = WireApp(stall)
-    failure = await failure_of(transport, app, budget_s=0.1)
-    assert isinstance(failure, AppTimeout)
-    assert ("APP_TIMEOUT", None, "") == (failure.code, failure.delivered, failure.excerpt)
-    assert failure.sentence.endswith(" did not answer within 0.1 s.")
-    assert [BODY] == app.bodies
-
-
-async def test_without_any_budget_the_app_times_out(transport: AiohttpTransport) -> None:
-    """A budget of nothing ends at once instead of never."""
-    async with WireApp(stall).serving() as app:
-        with pytest.raises(AppFailure) as caught:
-            await transport.ask(app.rt, BODY, 0)
-    assert isinstance(caught.value, AppTimeout | AppUnreachable)
-
-
-async def test_a_slow_body_counts_towards_the_budget(transport: AiohttpTransport) -> None:
-    """Headers in time do not help when the body stops half way."""
-
-    async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(http(PLAY)[:-10])
-        await reader.read()
-
-    failure = await failure_of(transport, WireApp(half), budget_s=0.1)
-    assert isinstance(failure, AppTimeout)
-
-
-async def test_a_cancelled_question_stays_cancelled(transport: AiohttpTransport) -> None:
-    """A time-out around the transport is the caller's own, not a failure of the app."""
-    async with WireApp(stall).serving() as app:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
-                await transport.ask(app.rt, BODY, 5)
-        await app.all_gone.wait()
-
-
-async def test_a_refused_connection_is_tried_again_within_the_budget(
-    transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An app that starts while the bridge waits gets the request, once."""
-    sock = bound()
-    app = WireApp(http(PLAY))
-    pauses: list[float] = []
-    async with asyncio.timeout(5):
-        serving = app.serving(sock)
-        real_sleep = asyncio.sleep
-
-        async def sleep(seconds: float) -> None:
-            pauses.append(seconds)
-            if len(pauses) == 3:
-                await serving.__aenter__()
-            await real_sleep(0)
-
-        monkeypatch.setattr(asyncio, "sleep", sleep)
-        reply = await transport.ask(RtApp("X", url_of(sock)), BODY, 5)
-        monkeypatch.undo()
-        await serving.__aexit__(None, None, None)
-    assert PLAY == reply
-    assert [0.1, 0.2, 0.4] == pauses
-    assert [BODY] == app.bodies
-
-
-async def test_an_app_that_stays_down_is_unreachable(transport: AiohttpTransport) -> None:
-    """When trying again would exceed the budget, APP_UNREACHABLE is raised before it is spent."""
-    begun = asyncio.get_running_loop().time()
-    with bound() as sock, pytest.raises(AppUnreachable) as caught:
-        await transport.ask(RtApp("X", url_of(sock)), BODY, 0.25)
-    assert asyncio.get_running_loop().time() - begun < 0.25
-    assert ("APP_UNREACHABLE", False) == (caught.value.code, caught.value.delivered)
-    assert caught.value.sentence.endswith(" cannot be reached: Connection refused.")
-
-
-class ScriptedResolver(AbstractResolver):
-    """A resolver that fails, or waits for ever."""
-
-    def __init__(self, error: OSError | None) -> None:
-        self.error = error
-        self.asked = 0
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """Give no address."""
-        self.asked += 1
-        if self.error is None:
-            await asyncio.Event().wait()
-        raise self.error or OSError(host, port, family)
-
-    async def close(self) -> None:
-        """Have nothing to close."""
-
-
-async def ask_unresolvable(error: OSError | None, budget_s: float) -> tuple[AppFailure, int]:
-    """Ask an app whose host name has no address."""
-    resolver = ScriptedResolver(error)
-    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=resolver))
-    async with AiohttpTransport(session) as transport:
-        with pytest.raises(AppFailure) as caught:
-            await transport.ask(RtApp("X", "http://app.example/"), BODY, budget_s)
-    return caught.value, resolver.asked
-
-
-async def test_an_unknown_host_is_tried_again() -> None:
-    """A name that does not resolve is tried again and then reported as such."""
-    failure, asked = await ask_unresolvable(OSError(-2, "Name or service not known"), 0.25)
-    assert isinstance(failure, AppUnreachable)
-    assert failure.sentence.endswith(" cannot be reached: its host name cannot be resolved.")
-    assert 2 == asked
-
-
-async def test_a_connection_that_hangs_is_unreachable() -> None:
-    """When not even a connection comes about in time, surely nothing was delivered."""
-    # Long enough for the two time-outs to come apart on a busy machine.
-    failure, asked = await ask_unresolvable(None, 1.5)
-    assert isinstance(failure, AppUnreachable)
-    assert failure.sentence.endswith(" cannot be reached: no connection came about in time.")
-    assert 1 == asked
-
-
-async def test_connections_to_one_app_are_limited() -> None:
-    """With every connection busy a request waits for a free one, within its budget."""
-    async with (
-        AiohttpTransport.open(connections_per_host=1) as transport,
-        WireApp(stall).serving() as app,
-    ):
-        first, second = await asyncio.gather(
-            transport.ask(app.rt, BODY, 3.0),
-            transport.ask(app.rt, BODY, 1.5),
-            return_exceptions=True,
-        )
-        await app.all_gone.wait()
-    assert isinstance(first, AppTimeout)
-    assert isinstance(second, AppUnreachable)
-    assert 1 == len(app.bodies)
-
-
-async def test_tls_with_a_plain_server_is_unreachable_at_once(transport: AiohttpTransport) -> None:
-    """An https URL that leads to a plain server is not tried again."""
-    connections = 0
-
-    async def plain(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
-        writer.write(http(b"plain", status="400 Bad Request"))
-        writer.close()
-
-    with bound() as sock:
-        server = await asyncio.start_server(plain, sock=sock)
-        app = RtApp("X", url_of(sock).replace("http:", "https:"))
-        with pytest.raises(AppUnreachable, match="TLS cannot be agreed on"):
-            await transport.ask(app, BODY, 5)
-        server.close()
-        await server.wait_closed()
-    assert 1 == connections
-
-
-async def test_a_bad_certificate_is_unreachable_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A certificate that does not fit is named and not tried again."""
-    key = ConnectionKey("app.example", 443, True, True, None, None, None)
-    attempts = 0
-
-    async def connect(*_args: Any, **_more: Any) -> NoReturn:
-        nonlocal attempts
-        attempts += 1
-        raise aiohttp.ClientConnectorCertificateError(key, ssl.CertificateError(1, "expired"))
-
-    monkeypatch.setattr(aiohttp.TCPConnector, "connect", connect)
-    async with AiohttpTransport.open() as transport:
-        with pytest.raises(AppUnreachable) as caught:
-            await transport.ask(RtApp("X", "https://app.example/"), BODY, 5)
-    assert (
-        "The app at https://app.example/ cannot be reached: its certificate is not valid (expired)."
-    ) == caught.value.sentence
-    assert 1 == attempts
-
-
-@pytest.mark.parametrize("url", ["ftp://app.example/", "http://", "http:///rt"])
-async def test_a_url_that_is_not_http_is_unreachable(transport: AiohttpTransport, url: str) -> None:
-    """A URL no request can be sent to is a failure, not a crash."""
-    with pytest.raises(AppUnreachable, match="its URL is not one of HTTP"):
-        await transport.ask(RtApp("X", url), BODY, 5)
-
-
-def cut_off(answer: bytes) -> Answer:
-    """Send these bytes and reset the connection."""
-
-    async def run(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(answer)
-        await writer.drain()
-        linger = b"\1\0\0\0\0\0\0\0"
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-
-    return run
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        pytest.param(b"", id="before the reply"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nContent-", id="in the headers"),
-        pytest.param(http(PLAY)[:-10], id="in the body"),
-        pytest.param(chunked(PLAY)[:-10], id="in a chunk"),
-        pytest.param(chunked(PLAY)[:-5], id="before the last chunk"),
-    ],
-)
-async def test_a_connection_that_breaks_is_disconnected(
-    transport: AiohttpTransport, answer: bytes
-) -> None:
-    """A reset at any point of the reply is APP_DISCONNECTED, and the app is not asked twice."""
-    app = WireApp(cut_off(answer))
-    failure = await failure_of(transport, app)
-    assert isinstance(failure, AppDisconnected)
-    assert ("APP_DISCONNECTED", None) == (failure.code, failure.delivered)
-    assert failure.sentence.endswith(" closed the connection before its reply was complete.")
-    assert 1 == len(app.bodies)
-
-
-async def test_a_kept_connection_that_dies_is_not_asked_again(transport: AiohttpTransport) -> None:
-    """A kept connection closed on the second request fails it: the app may have seen it."""
-    app = WireApp(http(PLAY), cut_off(b""))
-    async with app.serving():
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect the URLs that the lean way is asked for."""
+    urls: list[str] = []
+    ask = plain.PlainTransport.ask
+
+    async def watched(
+        self: plain.PlainTransport, app: RtApp, body: bytes, budget_s: float
+    ) -> bytes:
+        urls.append(app.url)
+        return await ask(self, app, body, budget_s)
+
+    monkeypatch.setattr(plain.PlainTransport, "ask", watched)
+    return urls
+
+
+async def test_plain_http_takes_the_lean_way(asked: list[str]) -> None:
+    """An http:// app is asked without aiohttp when httptools is installed."""
+    async with WireApp(http(PLAY)).serving() as app, AppTransport.open() as transport:
         assert PLAY == await transport.ask(app.rt, BODY, 5)
-        with pytest.raises(AppDisconnected):
-            await transport.ask(app.rt, BODY, 5)
-        await app.all_gone.wait()
-    assert (2, 1) == (len(app.bodies), app.connections)
+    assert [app.url] == asked
 
 
-async def test_an_endless_reply_is_cut(transport: AiohttpTransport) -> None:
-    """Beyond the limit reading stops and the connection is closed, so that even 10 GB do no harm."""
-
-    async def pour(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n")
-        while True:
-            writer.write(b"x" * 65536)
-            await writer.drain()
-
-    failure = await failure_of(transport, WireApp(pour))
-    assert isinstance(failure, AppReplyTooLarge)
-    assert ("APP_TOO_LARGE", True, "x" * 200) == (
-        failure.code,
-        failure.delivered,
-        failure.excerpt,
-    )
-    assert failure.sentence.endswith(" answered more than 1048576 bytes.")
+@pytest.mark.parametrize("scheme", ["https", "HTTP"])
+async def test_everything_else_goes_through_aiohttp(asked: list[str], scheme: str) -> None:
+    """TLS, and a scheme nobody writes like that, are aiohttp's."""
+    async with AppTransport.open() as transport:
+        with pytest.raises(AppUnreachable):
+            await transport.ask(RtApp("X", f"{scheme}://127.0.0.1:9/"), BODY, 0.1)
+    assert [] == asked
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        pytest.param(http(b" " * 10_000_000), id="10 MB"),
-        pytest.param(chunked(*[b" " * 100_000] * 100), id="10 MB in chunks"),
-        pytest.param(
-            http(gzip.compress(b" " * 10_000_000), "Content-Encoding: gzip"), id="10 MB compressed"
-        ),
-    ],
-)
-async def test_a_large_reply_is_refused(transport: AiohttpTransport, answer: bytes) -> None:
-    """10 MB are too much however they travel."""
-    assert isinstance(await failure_of(transport, WireApp(answer)), AppReplyTooLarge)
-
-
-async def test_the_limit_itself_is_allowed() -> None:
-    """A reply of exactly the limit is read, one more byte is too large."""
-    async with (
-        WireApp(http(PLAY), http(PLAY + b" ")).serving() as app,
-        AiohttpTransport.open(max_reply_bytes=len(PLAY)) as transport,
-    ):
-        assert PLAY == await transport.ask(app.rt, BODY, 5)
-        with pytest.raises(AppReplyTooLarge):
-            await transport.ask(app.rt, BODY, 5)
-
-
-async def test_a_large_error_page_is_still_a_status(transport: AiohttpTransport) -> None:
-    """The status matters more than the size of the page that comes with it."""
-    app = WireApp(http(b"x" * 10_000_000, status="500 Oops"))
-    failure = await failure_of(transport, app)
-    assert isinstance(failure, AppStatus)
-    assert "x" * 200 == failure.excerpt
-
-
-@pytest.mark.parametrize(
-    ("answer", "sentence"),
-    [
-        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", " answered something that is not HTTP."),
-        (
-            http(b"\x1f\x8b not gzip", "Content-Encoding: gzip"),
-            " answered a body that cannot be decompressed.",
-        ),
-    ],
-)
-async def test_what_is_not_http_is_an_invalid_reply(
-    transport: AiohttpTransport, answer: bytes, sentence: str
+async def test_without_httptools_everything_goes_through_aiohttp(
+    monkeypatch: pytest.MonkeyPatch, asked: list[str]
 ) -> None:
-    """Bytes that are no HTTP, or no gzip where gzip is said to be, are APP_INVALID_REPLY."""
-    failure = await failure_of(transport, WireApp(answer))
-    assert isinstance(failure, AppReplyInvalid)
-    assert failure.sentence.endswith(sentence)
+    """The lean way is an extra: without httptools apps are asked all the same."""
+    monkeypatch.delitem(sys.modules, "bridge.rt.plain")
+    monkeypatch.delitem(sys.modules, "bridge.rt.connection")
+    monkeypatch.setitem(sys.modules, "httptools", None)
+    async with WireApp(http(PLAY)).serving() as app, AppTransport.open() as transport:
+        assert PLAY == await transport.ask(app.rt, BODY, 5)
+    assert [] == asked
 
 
-def test_every_failure_has_its_own_code() -> None:
-    """The codes are stable and distinct."""
-    kinds: list[type[AppFailure]] = [
-        AppUnreachable,
-        AppTimeout,
-        AppDisconnected,
-        AppStatus,
-        AppReplyTooLarge,
-        AppReplyInvalid,
-        AppInterrupted,
-    ]
-    assert [
-        ("APP_UNREACHABLE", False),
-        ("APP_TIMEOUT", None),
-        ("APP_DISCONNECTED", None),
-        ("APP_STATUS", True),
-        ("APP_TOO_LARGE", True),
-        ("APP_INVALID_REPLY", True),
-        ("APP_INTERRUPTED", None),
-    ] == [(kind.code, kind.delivered) for kind in kinds]
+async def test_an_old_httptools_is_as_good_as_none(
+    monkeypatch: pytest.MonkeyPatch, asked: list[str]
+) -> None:
+    """Before 0.6.2 httptools could not be as lenient as legacy apps need."""
+
+    class Old:
+        HttpResponseParser = object
+        HttpParserError = HttpParserUpgrade = ValueError
+
+    monkeypatch.delitem(sys.modules, "bridge.rt.plain")
+    monkeypatch.delitem(sys.modules, "bridge.rt.connection")
+    monkeypatch.setitem(sys.modules, "httptools", Old)
+    async with WireApp(http(PLAY)).serving() as app, AppTransport.open() as transport:
+        assert PLAY == await transport.ask(app.rt, BODY, 5)
+    assert [] == asked
+
+
+async def test_another_missing_module_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only httptools may be missing; anything else is an incomplete installation."""
+    monkeypatch.delitem(sys.modules, "bridge.rt.plain")
+    monkeypatch.setitem(sys.modules, "bridge.rt.dialling", None)
+    with pytest.raises(ModuleNotFoundError, match=r"bridge\.rt\.dialling"):
+        AppTransport.open()

@@ -10,8 +10,7 @@ import pytest
 from aiohttp import web
 from support_e2e import HANGUP, Json, Make, World, command, link, listening, names, tts
 
-from bridge import rt_client
-from bridge.rt_client import RtApp
+from bridge.rt.port import FIRST_PAUSE_S, RtApp
 from bridge.simulator.script import Press
 from mappings.play import play
 from mappings.read import read
@@ -128,18 +127,14 @@ async def test_app_down(make_world: Make) -> None:
 async def test_refused_then_up(make_world: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refused connection is tried again, so a restart of the app costs no call."""
     refused = asyncio.Event()
-    post = rt_client.AiohttpTransport._post
+    sleep = asyncio.sleep
 
-    async def watched(
-        self: rt_client.AiohttpTransport, app: RtApp, body: bytes, limit: Any
-    ) -> bytes:
-        try:
-            return await post(self, app, body, limit)
-        except OSError:
+    async def watched(seconds: float) -> None:
+        if seconds == FIRST_PAUSE_S:
             refused.set()
-            raise
+        await sleep(seconds)
 
-    monkeypatch.setattr(rt_client.AiohttpTransport, "_post", watched)
+    monkeypatch.setattr(asyncio, "sleep", watched)
     world = await make_world(HELLO)
     await world.app.stop()
 
