@@ -468,7 +468,18 @@ def test_request_without_a_field_is_not_valid(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("low", "high"),
-    [(1, 1), (1, 9), (1, 20), (5, 300), (100, 30_000), (7, 1234), (999, 1001), (1, 60_000)],
+    [
+        (1, 1),
+        (1, 9),
+        (1, 20),
+        (17, 345),
+        (123, 456),
+        (5, 300),
+        (100, 30_000),
+        (7, 1234),
+        (999, 1001),
+        (1, 60_000),
+    ],
 )
 def test_decimals_of_a_range(low: int, high: int) -> None:
     """The pattern of a range matches its numbers and no others."""
