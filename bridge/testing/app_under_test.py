@@ -44,13 +44,18 @@ class AppStartError(Exception):
 
 
 @asynccontextmanager
-async def running(app: AppUnderTest, *, start_s: float = START_S) -> AsyncIterator[str]:
-    """Run the app; gives its base URL, without a slash at the end. Raises AppStartError."""
+async def running(
+    app: AppUnderTest, *, start_s: float = START_S, port: int | None = None
+) -> AsyncIterator[str]:
+    """Run the app; gives its base URL, without a slash at the end. Raises AppStartError.
+
+    `port` is where a command listens; None = it is told a free one.
+    """
     if isinstance(app, str) and app.startswith(("http://", "https://")):
         yield app
     elif isinstance(app, str | list | tuple):
         words = shlex.split(app) if isinstance(app, str) else list(app)
-        async with _command(words, start_s) as url:
+        async with _command(words, start_s, port or _free_port()) as url:
             yield url
     elif isinstance(app, web.Application):
         async with _aiohttp(app) as url:
@@ -140,8 +145,7 @@ async def _wsgi(app: Callable[..., Any]) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def _command(words: list[str], start_s: float) -> AsyncIterator[str]:
-    port = _free_port()
+async def _command(words: list[str], start_s: float, port: int) -> AsyncIterator[str]:
     words = [word.replace("{port}", str(port)) for word in words]
     with tempfile.TemporaryFile() as output:
         try:

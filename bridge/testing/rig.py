@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import structlog
 from yarl import URL
 
 from bridge.app import Bridge
@@ -28,6 +29,7 @@ from bridge.simulator.platform import Application, Plivo, digits
 from bridge.simulator.profile import NORMAL, PROFILES, Profile
 from bridge.simulator.timeline import Entry, Timeline
 from bridge.state import load
+from bridge.telemetry import configure_logging
 from bridge.testing.app_under_test import AppStartError, AppUnderTest, running
 from bridge.testing.call import Call
 from bridge.testing.contract import Contract, Violation
@@ -101,8 +103,8 @@ class Phone:
 class Rig:
     """Everything of one simulation.
 
-    `violations` lists what the app did against the protocol, `soft_failures` what soft
-    expectations found; `reproduce` is a command that runs the same again.
+    `soft_failures` lists what soft expectations found; `reproduce` is a command that runs the
+    same again.
     """
 
     plivo: Plivo
@@ -112,7 +114,6 @@ class Rig:
     app_url: str = ""
     reproduce: str = ""
     turns: list[Turn] = field(default_factory=list)
-    violations: list[Violation] = field(default_factory=list)
     soft_failures: list[str] = field(default_factory=list)
     calls: dict[int, Call] = field(default_factory=dict)
     _numbers: dict[int, int] = field(default_factory=dict)
@@ -181,7 +182,7 @@ class Rig:
             },
         )
         self.timeline.add(entry)
-        self.violations += self.contract.feed(turn)
+        self.contract.feed(turn)
 
     async def _number(self, turn: Turn) -> int:
         # RT knows a callid, Plivo a CallUUID; only the bridge's state has both.
@@ -196,12 +197,13 @@ class Rig:
     def summary(self) -> str:
         """Give the protocol violations and soft failures as text; "" when there are none."""
         parts = list(self.soft_failures)
-        parts += [f"turn {one.turn}: {one.code}: {one.sentence}" for one in self.errors()]
+        parts += [str(one) for one in self.contract.errors]
         return "\n".join(parts)
 
-    def errors(self) -> list[Violation]:
-        """List the violations that fail a test."""
-        return [one for one in self.violations if one.severity == "error"]
+    @property
+    def violations(self) -> list[Violation]:
+        """List what the app did against the protocol and nobody allowed."""
+        return self.contract.found
 
 
 @asynccontextmanager
@@ -237,6 +239,7 @@ async def rig(
     )
     plivo.faults = Faults(rules, plivo.random)
     async with AsyncExitStack() as stack:
+        stack.enter_context(_quiet())
         base = await stack.enter_async_context(running(app))
         await _reachable(base)
         await stack.enter_async_context(plivo)
@@ -249,7 +252,7 @@ async def rig(
         await tap.start()
         stack.push_async_callback(tap.stop)
         bridge = Bridge(_settings(plivo, tap.url(HASH), app_settings or {}, settings or {}), time)
-        made.append(Rig(plivo, bridge, Contract(allow=frozenset(allow)), chosen, base + path))
+        made.append(Rig(plivo, bridge, Contract(allow=allow), chosen, base + path))
         await bridge.start()
         stack.push_async_callback(bridge.stop)
         plivo.via[PUBLIC_URL] = f"http://127.0.0.1:{bridge.port}"
@@ -275,6 +278,19 @@ def _settings(
             **settings,
         }
     )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Let the bridge log warnings only, unless the program has its own idea of logs."""
+    if structlog.is_configured():
+        yield
+        return
+    configure_logging("console", "warning")
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
 
 
 async def _reachable(url: str) -> None:

@@ -1,0 +1,211 @@
+"""The pytest plugin: fixtures, options, checks that are always on, and a trace of what failed.
+
+| fixture | gives |
+|---|---|
+| rt_app | the app under test: override it, or use --rt-app or the ini option rt_app |
+| rt_rig | bridge and simulated Plivo around it, for tests that are coroutines |
+| phone | a phone on that rig |
+| sync_rig, sync_phone | the same for plain functions |
+
+`@pytest.mark.rt(profile="hostile", faults=["duplicate:recording"], allow=["UNKNOWN_PARAMETER"], …)`
+passes options of `bridge.testing.rig.rig` for one test.
+"""
+
+from __future__ import annotations
+
+import random
+import shlex
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+import pytest_asyncio
+
+if TYPE_CHECKING:
+    from bridge.testing.rig import Phone, Rig
+    from bridge.testing.sync import SyncPhone, SyncRig
+
+_TRACES: Final = ("off", "on", "retain-on-failure")
+_OPTIONS: Final = (
+    ("--rt-app", None, "URL or command of the RT app under test"),
+    ("--rt-seed", None, "seed of every id, delay and fault (default: a new one each run)"),
+    ("--rt-profile", "normal", "normal or hostile: how unknowns of Plivo are answered"),
+    ("--rt-trace-dir", ".rt-bridge/traces", "where traces are written"),
+)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One rig and what became of its test."""
+
+    rig: Rig
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    failed: bool = False
+    written: Path | None = None
+
+
+_RUN: Final = pytest.StashKey[_Run]()
+_SEED: Final = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    group = parser.getgroup("rt-bridge", "contract tests of RT apps (plivo-rt-bridge)")
+    for name, default, text in _OPTIONS:
+        group.addoption(name, default=default, help=text)
+    group.addoption(
+        "--rt-trace",
+        choices=_TRACES,
+        default="retain-on-failure",
+        help="write a trace of each simulated call: off, on, retain-on-failure (default)",
+    )
+    group.addoption(
+        "--rt-fault",
+        action="append",
+        default=[],
+        help="inject a fault, such as duplicate:recording or drop:enter@0.5; may be repeated",
+    )
+    parser.addini("rt_app", "URL or command of the RT app under test", default="")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the seed of the session and make the marker known."""
+    text = config.getoption("--rt-seed")
+    if text is not None and not str(text).isdigit():
+        raise pytest.UsageError(f"--rt-seed takes a whole number, not {text!r}.")
+    profile = config.getoption("--rt-profile")
+    if profile not in {"normal", "hostile"}:
+        raise pytest.UsageError(f"--rt-profile is normal or hostile, not {profile!r}.")
+    config.stash[_SEED] = int(text) if text is not None else random.randrange(1_000_000)
+    config.addinivalue_line(
+        "markers", "rt(**options): options of bridge.testing.rig.rig for this test"
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Name the seed."""
+    return f"rt-bridge: seed {config.stash[_SEED]} (--rt-seed), profile {config.getoption('--rt-profile')}"
+
+
+@pytest.fixture
+def rt_app(pytestconfig: pytest.Config) -> Any:
+    """Give the RT app under test: a URL, an application, or a command."""
+    app = pytestconfig.getoption("--rt-app") or pytestconfig.getini("rt_app")
+    if not app:
+        pytest.fail(
+            "Which RT app is to be tested? Define a fixture rt_app that gives its URL, an aiohttp, "
+            "ASGI or WSGI application, or a command; or use --rt-app or the ini option rt_app.",
+            pytrace=False,
+        )
+    return app
+
+
+@pytest_asyncio.fixture
+async def rt_rig(request: pytest.FixtureRequest, rt_app: Any) -> AsyncIterator[Rig]:
+    """Give bridge and simulated Plivo around the app, on virtual time."""
+    from bridge.testing.rig import rig  # noqa: PLC0415 -- imports the whole bridge
+
+    async with rig(rt_app, **_options(request)) as made:
+        with _checked(request, made):
+            yield made
+            await made.finish()
+
+
+@pytest.fixture
+def phone(rt_rig: Rig) -> Phone:
+    """Give a phone."""
+    return rt_rig.phone()
+
+
+@pytest.fixture
+def sync_rig(request: pytest.FixtureRequest, rt_app: Any) -> Iterator[SyncRig]:
+    """Give bridge and simulated Plivo around the app, for tests that are no coroutines."""
+    from bridge.testing.sync import sync_rig as opened  # noqa: PLC0415 -- imports the whole bridge
+
+    with opened(rt_app, **_options(request)) as made, _checked(request, made.rig):
+        yield made
+        made.finish()
+
+
+@pytest.fixture
+def sync_phone(sync_rig: SyncRig) -> SyncPhone:
+    """Give a phone, for tests that are no coroutines."""
+    return sync_rig.phone()
+
+
+def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
+    config = request.config
+    options: dict[str, Any] = {
+        "seed": config.stash[_SEED],
+        "profile": config.getoption("--rt-profile"),
+        "faults": config.getoption("--rt-fault"),
+    }
+    for marker in reversed(list(request.node.iter_markers("rt"))):
+        options.update(marker.kwargs)
+    return options
+
+
+@contextmanager
+def _checked(request: pytest.FixtureRequest, made: Rig) -> Iterator[None]:
+    """Fail the test at its end for what the app did against the protocol."""
+    item = request.node
+    made.reproduce = _command(item, made)
+    run = item.stash[_RUN] = _Run(made)
+    yield
+    summary = made.summary()
+    if summary and not run.failed:
+        run.failed = True
+        page = _write(item, run, summary, None)
+        where = f"\n\nTrace: {page}" if page else ""
+        pytest.fail(f"{summary}{where}\n\nThe same again:\n    {made.reproduce}", pytrace=False)
+    if item.config.getoption("--rt-trace") == "on" and run.written is None:
+        _write(item, run, "", None)
+
+
+def _command(item: pytest.Item, made: Rig) -> str:
+    words = ["pytest", item.nodeid, f"--rt-seed={made.seed}"]
+    profile = item.config.getoption("--rt-profile")
+    words += [f"--rt-profile={profile}"] if profile != "normal" else []
+    words += [f"--rt-fault={fault}" for fault in item.config.getoption("--rt-fault")]
+    app = item.config.getoption("--rt-app")
+    words += [f"--rt-app={app}"] if app else []
+    return shlex.join(words)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Write the trace of a test that failed, and say where it is."""
+    report = yield
+    run = item.stash.get(_RUN, None)
+    if run is not None and report.when == "call" and report.failed and call.excinfo is not None:
+        run.failed = True
+        marker = getattr(call.excinfo.value, "index", None)
+        page = _write(item, run, str(call.excinfo.value), marker)
+        if page:
+            report.sections.append(("rt-bridge trace", str(page)))
+        violations = run.rig.summary()
+        if violations:
+            report.sections.append(("rt-bridge protocol violations", violations))
+    return report
+
+
+def _write(item: pytest.Item, run: _Run, failure: str, marker: int | None) -> Path | None:
+    config = item.config
+    if config.getoption("--rt-trace") == "off":
+        return None
+    from bridge.testing.traces import write_trace  # noqa: PLC0415 -- only when something is written
+
+    folder = config.rootpath / config.getoption("--rt-trace-dir")
+    run.written = write_trace(
+        run.rig, folder, item.nodeid, started=run.started, failure=failure, marker=marker
+    )
+    return run.written
+
+
+__all__ = ["phone", "rt_app", "rt_rig", "sync_phone", "sync_rig"]
