@@ -37,6 +37,8 @@ _TOLD: Final[dict[str, tuple[str, ...]]] = {
     "records": ("recording_id", "seconds", "url"),
     "ends": ("cause", "code", "name", "source"),
 }
+#: What people do; how an element took it is the simulation's matter.
+_DONE: Final = frozenset({"answer", "hang_up", "noise", "press", "say", "speak"})
 _LONGEST_BODY: Final = 10_000
 _DEEPEST: Final = 100
 _TOO_DEEP: Final = "[nested too deeply]"
@@ -96,18 +98,22 @@ class Recorder:
         self._told: dict[int, list[dict[str, Any]]] = {}
 
     def entry(self, entry: Entry) -> None:
-        """Note what happened on the phone; a listener for a Timeline."""
+        """Note what happened on the phone, and every turn; a listener for a Timeline."""
+        data = entry.data
         if not self.recording or entry.kind not in _TOLD:
+            if entry.kind == "app":
+                self.turn(_Told(entry), simulated_call=entry.call)
+            return
+        if entry.kind == "does" and data.get("action") not in _DONE:
             return
         told: dict[str, Any] = {"at": round(entry.at, 3), "kind": entry.kind, "leg": entry.leg}
-        data = entry.data
         told |= {name: data[name] for name in _TOLD[entry.kind] if data.get(name) not in (None, "")}
         # A party that is dialled is entered for the call; the number of the leg is data.
         told["leg"] = data.get("leg", entry.leg)
         self._told.setdefault(entry.call, []).append(told)
 
     def turn(self, turn: AppTurn, *, simulated_call: int | None = None) -> None:
-        """Note a turn of an app.
+        """Note a turn that no timeline tells of.
 
         `simulated_call` is the number of its call in the simulation, where that is not the callid.
         """
@@ -161,6 +167,19 @@ class Recorder:
         if error is None:
             self.close()
         self.recording = False
+
+
+class _Told:
+    """The turn that an entry of a timeline tells of."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.at = entry.at
+        self.call = entry.call
+        self.request: Mapping[str, Any] = entry.data["request"]
+        self.status: int | None = entry.data["status"]
+        self.body = str(entry.data["body"]).encode("utf-8", "replace")
+        self.failure: str = entry.data["failure"]
+        self.ms = entry.ms or 0.0
 
 
 def _reply(body: bytes) -> dict[str, Any] | None:

@@ -56,6 +56,31 @@ def test_a_call_is_recorded_with_what_was_heard_and_done(path: Path, heard: Make
     assert ("", None, 3) == (final.body, final.reply, final.number)
 
 
+def test_the_timeline_of_a_simulation_is_enough(path: Path, heard: Make) -> None:
+    """Entries of the kind `app` are turns, with the time of the simulation and its call number."""
+    turn = heard(PLAY)
+    data = {"request": turn.request, "status": 200, "body": turn.body.decode(), "failure": ""}
+
+    with Recorder(path, redact="none") as recorder:
+        recorder.entry(Entry(1.5, "app", "play", ms=2.0, call=3, data=data))
+        recorder.entry(Entry(2.0, "app", "play", ms=None, call=3, data=data | {"status": None}))
+
+    first, second = read_recording(path).turns
+    assert (1, 1.5, PLAY, 2.0) == (first.call, first.at, first.reply, first.ms)
+    assert (2, None, None) == (second.number, second.status, second.reply)
+
+
+def test_what_an_element_made_of_keys_is_left_out(path: Path, heard: Make) -> None:
+    """Only what people do is recorded, so that a key counts once."""
+    with Recorder(path) as recorder:
+        for action in ("press", "typed", "lost", "silence", "call"):
+            recorder.entry(Entry(0, "does", "", data={"action": action, "keys": "1"}))
+        recorder.turn(heard(PLAY), simulated_call=1)
+
+    (turn,) = read_recording(path).turns
+    assert [("press", "1")] == [(entry["action"], entry["keys"]) for entry in turn.caller]
+
+
 def test_calls_at_once_are_kept_apart(path: Path, heard: Make) -> None:
     """Turns stand in the order in which they came, each with the number of its call."""
     with Recorder(path) as recorder:
