@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 class Phase(StrEnum):
@@ -36,6 +36,8 @@ class CallState:
     While ASKING or ACTING, the continuation of `step` has been consumed and document `step + 1` is
     due. `log` holds the facts of the open command, `start` its CommandStarted. Times are wall time
     in s.
+
+    The order of the fields is part of the stored form: a new one comes after `cause`, with a default.
     """
 
     callid: int
@@ -83,42 +85,38 @@ def open_command(state: CallState) -> tuple[str, int] | None:
     """
     if state.start is None or state.phase is Phase.ENDED:
         return None
-    match state.start:
-        case [_, str(name), int(version), *_]:
-            return name, version
-        case _:
-            return "", 0
+    try:
+        _, name, version, *_ = state.start
+    except (TypeError, ValueError):
+        return "", 0
+    return (name, version) if type(name) is str and type(version) is int else ("", 0)
 
 
-#: What every stored state has; the rest is stored only when it differs from a fresh state's.
-_ALWAYS: Final = ("callid", "app", "uuid", "started_at")
-_FRESH: Final = CallState(0, "", "", 0.0)
-_SPARSE: Final = tuple(
-    f.name for f in fields(CallState) if f.name not in {*_ALWAYS, "version", "running"}
-)
-_get_always = attrgetter(*_ALWAYS)
-_get_sparse = attrgetter(*_SPARSE)
-_DEFAULTS: Final = _get_sparse(_FRESH)
-_NAMES: Final = frozenset({*_ALWAYS, *_SPARSE})
+#: The fields that are stored, in the order in which they are stored.
+_STORED: Final = tuple(f.name for f in fields(CallState) if f.name not in {"version", "running"})
+_get_stored = attrgetter(*_STORED)
+_PHASES: Final = {phase.value: phase for phase in Phase}
 
 
 def dump(state: CallState) -> bytes:
-    """Give the stored form; values at their default are left out."""
-    stored: dict[str, Any] = {"v": FORMAT}
-    stored.update(zip(_ALWAYS, _get_always(state), strict=True))
-    sparse = zip(_SPARSE, _DEFAULTS, _get_sparse(state), strict=True)
-    stored.update({name: value for name, default, value in sparse if value != default})
-    return to_json(stored)
+    """Give the stored form: a JSON array of the format and the fields in their order.
+
+    Without names it is smaller, and written and read in half the time: a turn does that thrice.
+    """
+    return to_json((FORMAT, *_get_stored(state)))
 
 
 def load(blob: bytes, version: int) -> CallState:
-    """Read a stored state; fields of a newer release are ignored."""
+    """Read a stored state; fields of a newer release are ignored.
+
+    The first releases stored an object, without the values at their default.
+    """
     stored = from_json(blob)
-    del stored["v"]
-    if not stored.keys() <= _NAMES:
-        stored = {name: stored[name] for name in stored if name in _NAMES}
-    state = CallState(**stored)
-    state.phase = Phase(state.phase)
+    if type(stored) is list:
+        state = CallState(*stored[1 : 1 + len(_STORED)])
+    else:
+        state = CallState(**{name: stored[name] for name in stored if name in _STORED})
+    state.phase = _PHASES[state.phase]
     state.version = version
     return state
 
