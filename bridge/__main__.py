@@ -2,7 +2,7 @@
 
 Everything heavy is imported inside the command that needs it, so that `--help`, `--version` and
 the health check of a container start at once.
-Exit status: 0 success, 1 failure, 2 wrong usage or settings.
+Exit status: 0 success, 1 failure, 2 wrong usage or settings; 3 of `verify`, an unreachable app.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 import click
+
+from bridge.testing.recording_commands import COMMANDS
 
 if TYPE_CHECKING:
     from bridge.rt_schema import Message
@@ -149,6 +151,10 @@ def schema_command(message: Message, strict: bool) -> None:  # noqa: FBT001 -- c
     from bridge.rt_schema import schema_text  # noqa: PLC0415 -- imports the mappings
 
     click.echo(schema_text(message, strict=strict), nl=False)
+
+
+for command in COMMANDS:
+    main.add_command(command)
 
 
 @main.command()
