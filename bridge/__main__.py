@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from bridge.testing.recording_commands import COMMANDS
+from bridge.testing.recording_commands import COMMANDS as RECORDING_COMMANDS
+from bridge.testing.scenario.commands import COMMANDS as SCENARIO_COMMANDS
 
 if TYPE_CHECKING:
     from bridge.rt_schema import Message
@@ -153,7 +154,7 @@ def schema_command(message: Message, strict: bool) -> None:  # noqa: FBT001 -- c
     click.echo(schema_text(message, strict=strict), nl=False)
 
 
-for command in COMMANDS:
+for command in (*RECORDING_COMMANDS, *SCENARIO_COMMANDS):
     main.add_command(command)
 
 
