@@ -23,6 +23,8 @@ CANCELLED: Final = ("ORIGINATOR_CANCEL", "1000", "Canceled", "Caller")
 CANCELLED_BY_API: Final = ("ORIGINATOR_CANCEL", "1000", "Canceled", "API Request")
 LOST_RACE: Final = ("LOSE_RACE", "9000", "Lost Race", "Plivo")
 CONFIRM_FAILED: Final = ("NORMAL_CLEARING", "9110", "Confirm Key Challenge Failed", "Plivo")
+MACHINE_DETECTED: Final = ("NORMAL_CLEARING", "9100", "Machine Detected", "Plivo")
+LOOP_DETECTED: Final = ("NORMAL_CLEARING", "2060", "Loop Detected", "Plivo")
 RING_TIMEOUT: Final = ("NO_ANSWER", "6010", "Ring Timeout Reached", "Plivo")
 SCHEDULED_HANGUP: Final = ("ALLOTTED_TIMEOUT", "6000", "Scheduled Hangup", "Plivo")
 UNKNOWN_CALLER_ID: Final = ("CALL_REJECTED", "3030", "Unknown Caller ID", "Plivo")
@@ -30,20 +32,31 @@ ROOM_ENDED: Final = ("NORMAL_CLEARING", "4000", "Normal Hangup", "Plivo")
 REFUSED_BY_DOCUMENT: Final = ("CALL_REJECTED", "3020", "Rejected", "Answer XML")
 BUSY_BY_DOCUMENT: Final = ("USER_BUSY", "3010", "Busy Line", "Answer XML")
 
+#: Not of Plivo's making: the simulator itself broke.
+BROKEN: Final = ("NORMAL_TEMPORARY_FAILURE", "5010", "Internal Error", "Plivo")
+
 #: The last digit of the causes 7011 to 7014 and 8011 to 8014, by how a document was asked for.
 _DIGITS: Final = {"answer": 1, "fallback": 1, "action": 2, "transfer": 3, "redirect": 4}
-_THOUSANDS: Final = {"Error Reaching": 7, "Invalid": 8}
+_CODES: Final = {
+    "Error Reaching": (701, "URL"),
+    "Invalid": (801, "XML"),
+    "Invalid URL": (702, "URL"),
+    "Invalid Method": (703, "URL"),
+}
 
 
 def failed(label: str, what: str) -> Ending:
     """Give the ending of a call whose document of this kind did not come or is not valid.
 
-    `what` is "Error Reaching" or "Invalid".
+    `what` is "Error Reaching" or "Invalid" (the document); of a URL that a document names,
+    "Invalid URL" or "Invalid Method".
     """
-    code = f"{_THOUSANDS[what]}01{_DIGITS[label]}"
+    begin, kind = _CODES[what]
     word = "Answer" if label == "fallback" else label.capitalize()
-    kind = "URL" if what == "Error Reaching" else "XML"
-    return ("NORMAL_CLEARING", code, f"{what} {word} {kind}", "Error")
+    name = f"{what.removesuffix(' URL')} {word} {kind}"
+    if what == "Invalid Method":
+        name = f"Invalid Method For {word} URL"
+    return ("NORMAL_CLEARING", f"{begin}{_DIGITS[label]}", name, "Error")
 
 
 def party_failed(code: int, cause: str) -> Ending:
@@ -79,6 +92,7 @@ NAMES: Final = {
 }
 
 __all__ = [
+    "BROKEN",
     "BUSY",
     "BUSY_BY_DOCUMENT",
     "CALLEE_HUNG_UP",
@@ -89,7 +103,9 @@ __all__ = [
     "END_OF_DOCUMENT",
     "HANGUP_ELEMENT",
     "HUNG_UP_BY_API",
+    "LOOP_DETECTED",
     "LOST_RACE",
+    "MACHINE_DETECTED",
     "NAMES",
     "NO_ANSWER",
     "REFUSED_BY_DOCUMENT",

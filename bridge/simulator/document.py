@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Final
 
 from lxml import etree
 
 from bridge.plivo.schema import Kind, problems
+from bridge.simulator.causes import Ending, failed
+
+_RNG: Final = "{http://relaxng.org/ns/structure/1.0}"
+_ABSOLUTE: Final = re.compile(r"https?://\S+")
+_SOMEWHERE: Final = "https://example.com/"
+_METHODS: Final = frozenset({"GET", "POST"})
+_SOUNDS: Final = frozenset({"Play", "Speak", "Wait"})
+#: Elements that are followed by a document of their own, besides Redirect.
+_ACTING: Final = ("Conference", "Dial", "GetDigits", "GetInput", "Record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,31 +43,65 @@ class Element:
 
 
 class InvalidDocument(Exception):  # noqa: N818 - named for what it is
-    """The document breaks the rules of Plivo XML; the message lists every fault."""
+    """The document breaks the rules of Plivo XML; the message lists every fault.
+
+    `ending` is Plivo's cause when a URL or a method in it is all that is wrong (page "Hangup
+    causes"); else the cause depends on how the document was asked for.
+    """
+
+    def __init__(self, message: str, ending: Ending | None = None) -> None:
+        super().__init__(message)
+        self.ending = ending
 
 
 def parse(xml: bytes, *, kind: Kind = "response", tolerant: bool = False) -> tuple[Element, ...]:
     """Read a document. Raises InvalidDocument; nothing is expanded or fetched.
 
-    `tolerant` ignores elements and attributes that the reference does not know.
+    A Response without elements is no fault: it ends the call as any document does that ran out.
+    `tolerant` ignores elements and attributes that the reference does not know, and white space
+    around a URL or a number; a document of which nothing is left is refused.
     """
+    root = _root(xml)
+    if root is not None and not len(root) and _faults(xml) == _faults(b"<Response/>"):
+        return ()
+    if tolerant and root is not None:
+        _strip(root, _SOUNDS if kind == "sounds" else None)
+        xml = etree.tostring(root, encoding="UTF-8")
     found = problems(xml, kind=kind)
     if found:
-        raise InvalidDocument(" ".join(found))
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-    return _element(etree.fromstring(xml, parser)).children
+        raise InvalidDocument(" ".join(found), _ending(xml, kind))
+    return _element(etree.fromstring(xml, _parser())).children
+
+
+def _faults(xml: bytes) -> list[str]:
+    return [fault.partition(": ")[2] for fault in problems(xml)]
 
 
 def pretty(xml: bytes) -> str:
     """Give the document with one element per line, without the declaration."""
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, remove_blank_text=True
-    )
-    try:
-        root = etree.fromstring(xml, parser)
-    except etree.XMLSyntaxError:
+    root = _root(xml, etree.XMLParser(remove_blank_text=True, **_CAREFUL))
+    if root is None:
         return xml.decode("utf-8", "replace")
     return etree.tostring(root, pretty_print=True, encoding="unicode").strip()
+
+
+_CAREFUL: Final = {"resolve_entities": False, "no_network": True, "load_dtd": False}
+
+
+def _parser() -> etree.XMLParser[etree._Element]:
+    return etree.XMLParser(**_CAREFUL)
+
+
+def _root(
+    xml: bytes, parser: etree.XMLParser[etree._Element] | None = None
+) -> etree._Element | None:
+    # A document type is a fault that only `problems` may see: libxml2 expands its entities.
+    if b"<!DOCTYPE" in xml:
+        return None
+    try:
+        return etree.fromstring(xml, parser or _parser())
+    except (etree.XMLSyntaxError, ValueError):
+        return None
 
 
 def _element(node: etree._Element) -> Element:
@@ -64,6 +112,84 @@ def _element(node: etree._Element) -> Element:
         children=tuple(_element(child) for child in node if isinstance(child.tag, str)),
         line=node.sourceline or 0,
     )
+
+
+@cache
+def _known() -> dict[str, frozenset[str]]:
+    """Give the attributes of every element of the reference."""
+    with resources.as_file(resources.files("bridge.plivo").joinpath("response.rng")) as path:
+        grammar = etree.parse(path)
+    rules = {str(rule.get("name")): rule for rule in grammar.iter(f"{_RNG}define")}
+    return {
+        str(element.get("name")): frozenset(_attributes(element, rules))
+        for element in grammar.iter(f"{_RNG}element")
+    }
+
+
+def _attributes(node: etree._Element, rules: dict[str, etree._Element]) -> Iterator[str]:
+    for child in node.iterchildren(etree.Element):
+        match child.tag.removeprefix(_RNG):
+            case "attribute":
+                yield str(child.get("name"))
+            case "element":
+                pass
+            case "ref":
+                yield from _attributes(rules[str(child.get("name"))], rules)
+            case _:
+                yield from _attributes(child, rules)
+
+
+def _strip(root: etree._Element, top: frozenset[str] | None) -> None:
+    known = _known()
+    for element in list(root.iter(etree.Element)):
+        parent = element.getparent()
+        outside = top is not None and parent is root and element.tag not in top
+        if parent is not None and (element.tag not in known or outside):
+            _remove(parent, element)
+            continue
+        for name in set(element.attrib) - known.get(str(element.tag), frozenset()):
+            del element.attrib[name]
+        if not len(element) and element.text and element.tag != "Speak":
+            element.text = element.text.strip() or None
+
+
+def _remove(parent: etree._Element, element: etree._Element) -> None:
+    before = element.getprevious()
+    tail = element.tail or ""
+    if before is None:
+        parent.text = (parent.text or "") + tail
+    else:
+        before.tail = (before.tail or "") + tail
+    parent.remove(element)
+
+
+def _ending(xml: bytes, kind: Kind) -> Ending | None:
+    """Give the cause when the document is in order but for an address."""
+    root = _root(xml)
+    if root is None:
+        return None
+    endings = list(_mend_addresses(root))
+    if not endings or problems(etree.tostring(root, encoding="UTF-8"), kind=kind):
+        return None
+    return endings[0]
+
+
+def _mend_addresses(root: etree._Element) -> Iterator[Ending]:
+    for element in root.iter(*_ACTING):
+        url = element.get("action")
+        if url is not None and not _ABSOLUTE.fullmatch(url):
+            element.set("action", _SOMEWHERE)
+            yield failed("action", "Invalid URL")
+        if element.attrib.get("method", "POST") not in _METHODS:
+            del element.attrib["method"]
+            yield failed("action", "Invalid Method")
+    for element in root.iter("Redirect"):
+        if not _ABSOLUTE.fullmatch(element.text or ""):
+            element.text = _SOMEWHERE
+            yield failed("redirect", "Invalid URL")
+        if element.attrib.get("method", "POST") not in _METHODS:
+            del element.attrib["method"]
+            yield failed("redirect", "Invalid Method")
 
 
 __all__ = ["Element", "InvalidDocument", "parse", "pretty"]

@@ -31,6 +31,11 @@ class Talks:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineBeeps:
+    """An answering machine gives its beep, for Wait with beep="true"."""
+
+
+@dataclass(frozen=True, slots=True)
 class HungUp:
     """The line is hung up, with this ending."""
 
@@ -79,13 +84,25 @@ class RoomEnded:
     """The conference of this line ended for everybody."""
 
 
-Input = Key | Talks | HungUp | Transferred | Takes | PartyChanged | Kicked | RoomChanged | RoomEnded
+Input = (
+    Key
+    | Talks
+    | MachineBeeps
+    | HungUp
+    | Transferred
+    | Takes
+    | PartyChanged
+    | Kicked
+    | RoomChanged
+    | RoomEnded
+)
 
 __all__ = [
     "HungUp",
     "Input",
     "Key",
     "Kicked",
+    "MachineBeeps",
     "Outcome",
     "PartyChanged",
     "RoomChanged",

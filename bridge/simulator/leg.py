@@ -21,6 +21,7 @@ from yarl import URL
 from bridge.plivo.signature import sign
 
 Method = Literal["GET", "POST"]
+Lost = Literal["", "connect", "read", "part"]
 Direction = Literal["inbound", "outbound"]
 
 #: A raw cause, its code and name, and who ended the call (Plivo's hangup causes).
@@ -43,13 +44,16 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back from a request; status 0 = nothing did, `body` says why and `lost` when."""
+    """What came back from a request; status 0 = nothing did, `body` says why and `lost` when.
+
+    `lost` is "part" when an answer began and broke off.
+    """
 
     status: int
     body: bytes
     content_type: str
     ms: float
-    lost: Literal["", "connect", "read"] = ""
+    lost: Lost = ""
 
 
 @dataclass(slots=True)
@@ -183,6 +187,7 @@ class Leg:
     ) -> Answer:
         """Send a request as it is, signed or not."""
         begun = perf_counter()
+        answering = False
         body = urlencode(pairs).encode() if pairs else None
         form = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
         try:
@@ -194,12 +199,14 @@ class Leg:
                 allow_redirects=False,
                 timeout=limits or self.session.timeout,
             ) as response:
+                answering = True
                 answered = await response.read()
                 ms = (perf_counter() - begun) * 1000
                 return Answer(response.status, answered, response.content_type, ms)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             before = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-            lost: Literal["connect", "read"] = "connect" if isinstance(error, before) else "read"
+            lost: Lost = "connect" if isinstance(error, before) else "read"
+            lost = "part" if answering else lost
             what = str(error) or type(error).__name__
             return Answer(0, what.encode(), "", (perf_counter() - begun) * 1000, lost)
 

@@ -7,21 +7,20 @@ The first two execute documents; a dialled party is led by the Dial that rings i
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from math import inf
+from collections.abc import Callable, Mapping, Sequence
+from traceback import format_exc
 from typing import TYPE_CHECKING, Any, Final
 
-from bridge.simulator.causes import END_OF_DOCUMENT, SCHEDULED_HANGUP, Ending, failed
-from bridge.simulator.document import Element, InvalidDocument, parse, pretty
+from bridge.simulator import documents
+from bridge.simulator.causes import BROKEN, END_OF_DOCUMENT, SCHEDULED_HANGUP, Ending
+from bridge.simulator.document import Element
 from bridge.simulator.elements import HANDLERS, UNANSWERING
 from bridge.simulator.flow import Follow, Moved, Over
-from bridge.simulator.inputs import HungUp, Input, Key, Talks, Transferred
-from bridge.simulator.leg import Answer, Leg, Method
+from bridge.simulator.inbox import Inbox
+from bridge.simulator.inputs import HungUp
+from bridge.simulator.leg import Leg, Method
 from bridge.simulator.timeline import Entry, Kind
-from bridge.simulator.webhooks import HTTP_OK, plus
-from bridge.tasks import spawn
+from bridge.simulator.webhooks import plus
 
 if TYPE_CHECKING:
     from random import Random
@@ -37,7 +36,7 @@ MOST_DOCUMENTS: Final = 9999
 LONGEST_S: Final = 14_400.0
 
 
-class Line:
+class Line(Inbox):
     """One leg of a call.
 
     `number` counts the calls of the simulation, `leg_number` is 0 for the call itself and counts
@@ -55,6 +54,7 @@ class Line:
         parent: Line | None = None,
         longest_s: float = LONGEST_S,
     ) -> None:
+        super().__init__()
         self.plivo = plivo
         self.leg = leg
         self.application = application
@@ -64,13 +64,12 @@ class Line:
         self.longest_s = longest_s
         self.legs: list[Line] = []
         self.recordings: list[Recording] = []
-        self.listening: frozenset[str] = frozenset()
         self.element = ""
-        self.talking_until = -inf
-        self.ending: Ending | None = None
         self.over = asyncio.Event()
-        self._inbox: deque[Input] = deque()
-        self._arrived = asyncio.Event()
+        #: Set and made anew each time a notification of this line was sent.
+        self.told = asyncio.Event()
+        self._timers: list[asyncio.Event] = []
+        self._when_over: list[Callable[[], None]] = []
 
     @property
     def clock(self) -> SimulationClock:
@@ -119,74 +118,15 @@ class Line:
 
     # What happens to the line.
 
-    def post(self, event: Input) -> None:
-        """Let something happen to the line; nothing happens any more once it is over."""
-        if self.ending is not None:
-            return
-        if isinstance(event, Talks):
-            self.talking_until = max(self.talking_until, self.clock.now() + event.seconds)
-        self._inbox.append(event)
-        self._arrived.set()
+    def later(self, seconds: float, action: Callable[[], None]) -> asyncio.Event:
+        """Do something in `seconds`, unless the line is over or the event given back is set."""
+        timer = self.plivo.later(seconds, action)
+        self._timers.append(timer)
+        return timer
 
-    async def next(self, seconds: float = inf) -> Input | None:
-        """Wait for the next thing to happen; None once `seconds` are over.
-
-        Raises Over when the line is hung up, Moved when the call is transferred.
-        """
-        until = self.clock.now() + seconds
-        while True:
-            while self._inbox:
-                event = self._inbox.popleft()
-                match event:
-                    case HungUp():
-                        raise Over(event.ending)
-                    case Transferred():
-                        raise Moved(event.url, event.method)
-                    case _:
-                        return event
-            left = until - self.clock.now()
-            if left <= 0:
-                return None
-            self._arrived.clear()
-            await self.clock.wait(self._arrived, left)
-
-    async def idle(self, seconds: float) -> None:
-        """Let time pass in the line; what happens meanwhile is lost. Raises as `next`."""
-        until = self.clock.now() + seconds
-        while (event := await self.next(until - self.clock.now())) is not None:
-            self.lose(event)
-
-    def lose(self, event: Input) -> None:
-        """Note that a key was pressed while nobody listened; anything else goes by unnoticed."""
-        if isinstance(event, Key):
-            self.add(
-                "does",
-                f"presses {event.digit}, and nobody listens",
-                action="lost",
-                keys=event.digit,
-            )
-
-    def forget_keys(self) -> None:
-        """Drop what happened before an element began to listen, unless the profile keeps keys."""
-        if self.profile.type_ahead_kept:
-            return
-        kept = [event for event in self._inbox if not isinstance(event, Key | Talks)]
-        for event in self._inbox:
-            if event not in kept:
-                self.lose(event)
-        self._inbox = deque(kept)
-
-    @contextmanager
-    def listens(self, element: str, *accepts: str) -> Iterator[None]:
-        """Say what the running element accepts: keys, speech, recording, answer, room, silence."""
-        self.listening = frozenset(accepts)
-        self.add(
-            "listens", f"{element}: {', '.join(accepts)}", element=element, accepts=list(accepts)
-        )
-        try:
-            yield
-        finally:
-            self.listening = frozenset()
+    def when_over(self, action: Callable[[], None]) -> None:
+        """Do something when the line ends, before its hangup URL is asked for."""
+        self._when_over.append(action)
 
     def answer(self) -> None:
         """Answer an inbound call that still rings."""
@@ -227,32 +167,25 @@ class Line:
         )
 
     async def sounds(self, attribute: str, url: str) -> Sequence[Element]:
-        """Fetch a document of sounds; whatever is wrong with it is silence (Plivo XML reference)."""
-        answer = await self.plivo.webhooks.sounds(self, attribute, url)
-        if answer.status != HTTP_OK:
-            self.problem(f"{attribute} gave status {answer.status}")
-            return ()
-        try:
-            return parse(answer.body, kind="sounds")
-        except InvalidDocument as fault:
-            self.problem(f"{attribute}: {fault}", pretty(answer.body))
-            return ()
+        """Fetch a document of sounds; see documents.sounds."""
+        return await documents.sounds(self, attribute, url)
 
     # Its life.
 
     def start(self) -> None:
         """Begin to live in the background, in real or virtual time."""
-        spawn(self._run(), f"simulator: call {self.number}")
+        self.plivo.spawn(self._run(), f"call {self.number}")
 
     async def _run(self) -> None:
-        timer = self.plivo.later(self.longest_s, lambda: self.post(HungUp(SCHEDULED_HANGUP)))
+        self.later(self.longest_s, lambda: self.post(HungUp(SCHEDULED_HANGUP)))
         try:
             await self._live()
             ending = END_OF_DOCUMENT
         except Over as over:
             ending = over.ending
-        finally:
-            timer.set()
+        except Exception as error:  # noqa: BLE001 -- whatever broke, the simulation must not hang
+            self.problem(f"the simulator failed in {self.element or '?'}: {error!r}", format_exc())
+            ending = BROKEN
         self.end(ending)
 
     def end(self, ending: Ending) -> None:
@@ -262,6 +195,10 @@ class Line:
         self.ending = ending
         if self.leg.answered is not None or self.leg.direction == "inbound":
             self.leg.status = "completed"
+        for timer in self._timers:
+            timer.set()
+        for action in self._when_over:
+            action()
         cause, code, name, source = ending
         self.add(
             "ends",
@@ -286,7 +223,7 @@ class Line:
                 follow = await self._execute(document)
                 if follow is None:
                     return
-                document = await self._fetch(follow)
+                document = await documents.fetch(self, follow)
             except Moved as moved:
                 document = await self._moved(moved)
         self.problem(f"{MOST_DOCUMENTS} documents and no end")
@@ -296,7 +233,9 @@ class Line:
         while True:
             try:
                 form = {"Event": "Transfer"}
-                return await self._fetch(Follow("transfer", moved.url, form, moved.method))
+                return await documents.fetch(
+                    self, Follow("transfer", moved.url, form, moved.method)
+                )
             except Moved as again:
                 moved = again
 
@@ -305,22 +244,22 @@ class Line:
         form = {"Event": "StartApp"}
         try:
             try:
-                return await self._fetch(
-                    Follow("answer", mine.answer_url, form, mine.answer_method)
+                return await documents.fetch(
+                    self, Follow("answer", mine.answer_url, form, mine.answer_method)
                 )
             except Over as over:
                 if not mine.fallback_url or over.ending[3] != "Error":
                     raise
                 # Nothing tells the two apart but the URL (page "Callback configurations").
-                return await self._fetch(
-                    Follow("fallback", mine.fallback_url, form, mine.fallback_method)
+                return await documents.fetch(
+                    self, Follow("fallback", mine.fallback_url, form, mine.fallback_method)
                 )
         except Moved as moved:
             return await self._moved(moved)
 
     async def _execute(self, document: Sequence[Element]) -> Follow | None:
         for element in document:
-            await self.next(0)
+            await self.idle(0)
             if element.name not in UNANSWERING:
                 self.answer()
             self.element = element.name
@@ -328,42 +267,6 @@ class Line:
             if follow is not None:
                 return follow
         return None
-
-    async def _fetch(self, follow: Follow) -> tuple[Element, ...]:
-        answer = await self.plivo.webhooks.ask(self, follow)
-        if answer.status != HTTP_OK:
-            self.problem(
-                f"the {follow.label} URL gave status {answer.status}: {_beginning(answer)}"
-            )
-            raise Over(failed(follow.label, "Error Reaching"))
-        self.add(
-            "gets",
-            f"{len(answer.body)} bytes",
-            pretty(answer.body),
-            answer.ms,
-            xml=answer.body.decode("utf-8", "replace"),
-        )
-        # The document of a call that was hung up meanwhile is thrown away.
-        await self.next(0)
-        found: tuple[Element, ...] | str
-        if answer.content_type in {"text/xml", "application/xml"}:
-            found = self._parsed(answer.body)
-        else:
-            found = f"The content type is {answer.content_type}, not text/xml."
-        if isinstance(found, str):
-            self.problem(found, _beginning(answer))
-            raise Over(failed(follow.label, "Invalid"))
-        return found
-
-    def _parsed(self, body: bytes) -> tuple[Element, ...] | str:
-        try:
-            return parse(body, tolerant=self.profile.unknown_markup_ignored)
-        except InvalidDocument as fault:
-            return str(fault)
-
-
-def _beginning(answer: Answer) -> str:
-    return answer.body[:200].decode("utf-8", "replace")
 
 
 __all__ = ["LONGEST_S", "MOST_DOCUMENTS", "Line"]

@@ -23,6 +23,8 @@ class Profile:
     conference_action_after_hangup: bool = False
     # Only the finishing key was pressed: is the action asked with empty Digits, or does the next element run?
     empty_digits_reach_action: bool = True
+    # GetDigits: must every key be in validDigits (reads so in the reference), or the first one (framework)?
+    all_digits_validated: bool = True
     # A caller who never speaks: does Record end with its action, or does the next element run?
     silent_record_reaches_action: bool = True
     # Record without finishOnKey: pages say "#", older ones any key.
@@ -74,6 +76,7 @@ HOSTILE = Profile(
     dial_report_after_hangup=False,
     conference_action_after_hangup=True,
     empty_digits_reach_action=False,
+    all_digits_validated=False,
     silent_record_reaches_action=False,
     record_finish_keys="1234567890*#",
     members_survive_room_end=False,

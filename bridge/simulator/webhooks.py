@@ -7,19 +7,18 @@ How long Plivo waits and what it repeats is written into the fragment of a URL
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
+from time import perf_counter
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import parse_qsl, urlencode
+from weakref import WeakKeyDictionary
 
 import aiohttp
 
-from bridge.simulator.faults import What
 from bridge.simulator.flow import Follow
 from bridge.simulator.inputs import HungUp
 from bridge.simulator.leg import Answer, Method
-from bridge.tasks import spawn
 
 if TYPE_CHECKING:
     from bridge.simulator.line import Line
@@ -27,10 +26,13 @@ if TYPE_CHECKING:
 HTTP_OK: Final = 200
 #: s between an event and the notification of it; small, but never together with what the event causes.
 LATENCY_S: Final = 0.05
-#: Longest real s that a file may take before virtual time goes on without it.
+#: s between two notifications of a line that are due together.
+_APART_S: Final = 0.0001
+#: Longest real s that a file may take before virtual time goes on without it, and in how many
+#: looks: a machine under load takes longer for each, and so gives the server its time as well.
 _FILE_GRACE_S: Final = 0.05
+_FILE_GRACE_TURNS: Final = 50
 _REPEATED: Final = frozenset({"ct", "rt"})
-_LATE: Final[tuple[What, ...]] = ("delay", "reorder")
 _FILE_LIMITS: Final = aiohttp.ClientTimeout(total=None, sock_connect=2, sock_read=120)
 
 
@@ -62,11 +64,10 @@ class Patience:
             on=policies or _REPEATED,
         )
 
-    @property
-    def limits(self) -> aiohttp.ClientTimeout:
-        """Give the limits of one attempt."""
+    def limits(self, left_s: float) -> aiohttp.ClientTimeout:
+        """Give the limits of an attempt, `left_s` before the time of all attempts is up."""
         return aiohttp.ClientTimeout(
-            total=self.total_s, sock_connect=self.connect_s, sock_read=self.read_s
+            total=left_s, sock_connect=self.connect_s, sock_read=self.read_s
         )
 
     def repeats(self, answer: Answer) -> bool:
@@ -88,22 +89,50 @@ class _Request:
     form: Mapping[str, str]
     method: Method
 
-    async def send(self, nonce: str, attempt: int) -> Answer:
+    async def attempts(self, *, twice: bool, lose: Callable[[], bool] = lambda: False) -> Answer:
+        """Send it as often as its URL asks for; give the last answer.
+
+        `twice` sends the first attempt two times at once; `lose` says that an answer got lost.
+        """
+        patience = Patience.of(self.url)
+        began, nonce = perf_counter(), self.line.leg.new_nonce()
+        with self.line.clock.busy():
+            for attempt in range(1, patience.retries + 2):
+                limits = patience.limits(max(0.001, patience.total_s - perf_counter() + began))
+                both = [self.send(nonce, limits) for _ in range(1 + twice)]
+                answers = await asyncio.gather(*both)
+                for number, answer in enumerate(answers):
+                    self.note(answer, attempt + number)
+                self._compare(answers)
+                answer, twice = answers[0], False
+                spent = perf_counter() - began >= patience.total_s
+                if attempt > patience.retries or spent:
+                    break
+                if not lose() and not patience.repeats(answer):
+                    break
+                if not self.line.profile.nonce_repeated:
+                    nonce = self.line.leg.new_nonce()
+        return answer
+
+    async def send(self, nonce: str, limits: aiohttp.ClientTimeout) -> Answer:
         """Send it once."""
-        line, form = self.line, dict(self.form)
-        shown = self.url.partition("#")[0]
-        if line.profile.query_copied_into_body and self.method == "POST":
-            form = {**dict(parse_qsl(shown.partition("?")[2])), **form}
-        if line.profile.empty_parameters_omitted:
-            form = {name: value for name, value in form.items() if value}
-        answer = await line.leg.request(
-            self.url,
-            form,
-            method=self.method,
-            bare=True,
-            nonce=nonce,
-            limits=Patience.of(self.url).limits,
+        return await self.line.leg.request(
+            self.url, self.sent(), method=self.method, bare=True, nonce=nonce, limits=limits
         )
+
+    def sent(self) -> dict[str, str]:
+        """Give its parameters as the profile sends them."""
+        form = dict(self.form)
+        if self.line.profile.query_copied_into_body and self.method == "POST":
+            target = self.url.partition("#")[0]
+            form = {**dict(parse_qsl(target.partition("?")[2])), **form}
+        if self.line.profile.empty_parameters_omitted:
+            form = {name: value for name, value in form.items() if value}
+        return form
+
+    def note(self, answer: Answer, attempt: int) -> None:
+        """Write it into the timeline."""
+        line, form, shown = self.line, self.sent(), self.url.partition("#")[0]
         standard = line.parameters()
         telling = {name: value for name, value in form.items() if standard.get(name) != value}
         name = {"label" if self.kind == "asks" else "name": self.name}
@@ -121,50 +150,42 @@ class _Request:
             reason=answer.body.decode("utf-8", "replace")[:200] if answer.lost else "",
             **name,
         )
-        return answer
+
+    def _compare(self, answers: Sequence[Answer]) -> None:
+        found = {answer.body for answer in answers if answer.status == HTTP_OK}
+        if self.kind == "asks" and len(found) > 1:
+            self.line.problem(
+                f"the same {self.name} request got two different documents",
+                "\n".join(sorted(body.decode("utf-8", "replace") for body in found)),
+            )
 
 
 class Webhooks:
     """What one platform sends; every request is in the timeline of the line it is about."""
 
+    def __init__(self) -> None:
+        #: When the newest notification of a line is due: the next one keeps its place behind it.
+        self._latest: WeakKeyDictionary[Line, float] = WeakKeyDictionary()
+
     async def ask(self, line: Line, follow: Follow) -> Answer:
         """Fetch a document, with the repetitions its URL asks for, and faults that strike."""
         faults, label = line.plivo.faults, follow.label
         form = {**line.parameters(), **follow.parameters}
-        method = follow.method or line.leg.method
-        request = _Request(line, "asks", label, follow.url, form, method)
-        patience, nonce = Patience.of(follow.url), line.leg.new_nonce()
-        with line.clock.busy():
-            if faults.strike("hang_up", label):
-                line.fault("hang_up", label, f"the caller hangs up during {label}")
-                line.post(HungUp())
-            twice = faults.strike("duplicate", label) is not None
-            attempt = 1
-            while True:
-                answer = await request.send(nonce, attempt)
-                if twice:
-                    await self._again(request, nonce, answer)
-                    twice = False
-                if attempt > patience.retries:
-                    return answer
-                lost = faults.strike("drop", label) or faults.strike("delay", label)
-                if lost:
-                    line.fault(lost.what, label, f"the answer to {label} is lost")
-                elif not patience.repeats(answer):
-                    return answer
-                attempt += 1
-                if not line.profile.nonce_repeated:
-                    nonce = line.leg.new_nonce()
+        request = _Request(line, "asks", label, follow.url, form, follow.method or line.leg.method)
 
-    async def _again(self, request: _Request, nonce: str, first: Answer) -> None:
-        line, label = request.line, request.name
-        line.fault("duplicate", label, f"{label} is asked twice")
-        second = await request.send(nonce, 2)
-        if first.status == second.status == HTTP_OK and first.body != second.body:
-            line.problem(
-                f"the same {label} request got two different documents",
-                f"{first.body.decode('utf-8', 'replace')}\n{second.body.decode('utf-8', 'replace')}",
-            )
+        def lose() -> bool:
+            lost = faults.strike("drop", label) or faults.strike("delay", label)
+            if lost:
+                line.fault(lost.what, label, f"the answer to {label} is lost")
+            return lost is not None
+
+        if faults.strike("hang_up", label):
+            line.fault("hang_up", label, f"the caller hangs up during {label}")
+            line.post(HungUp())
+        twice = faults.strike("duplicate", label) is not None
+        if twice:
+            line.fault("duplicate", label, f"{label} is asked twice")
+        return await request.attempts(twice=twice, lose=lose)
 
     def tell(
         self,
@@ -189,50 +210,56 @@ class Webhooks:
             delay = after + LATENCY_S + line.random.random() / 1000
             if line.profile.order_shuffled:
                 delay += 2 * line.random.random()
-            for what in _LATE:
-                rule = faults.strike(what, name)
-                if rule is not None:
-                    line.fault(what, name, f"{name} comes {rule.seconds:g} s late")
-                    delay += rule.seconds
+            else:
+                now = line.clock.now()
+                due = max(now + delay, self._latest.get(line, 0.0) + _APART_S)
+                delay = due - now
+                if not after:
+                    self._latest[line] = due
+            late = faults.strike("delay", name)
+            if late is not None:
+                line.fault("delay", name, f"{name} comes {late.seconds:g} s late")
+                delay += late.seconds
             whole = dict(form) if bare else {**line.parameters(), **form}
             request = _Request(line, "tells", name, url, whole, method or line.leg.method)
             line.plivo.pending.add(over)
-            spawn(self._deliver(request, delay, over), f"simulator: {name}")
+            line.plivo.spawn(self._deliver(request, delay, over), name)
             return over
         over.set()
         return over
 
     async def _deliver(self, request: _Request, delay: float, over: asyncio.Event) -> None:
-        line = request.line
+        line, name, faults = request.line, request.name, request.line.plivo.faults
         try:
             await line.clock.sleep(delay)
-            await self._notify(request)
-            if line.plivo.faults.strike("duplicate", request.name):
-                line.fault("duplicate", request.name, f"{request.name} comes twice")
-                await self._notify(request)
+            held = faults.strike("reorder", name)
+            if held is not None:
+                line.fault("reorder", name, f"{name} lets another one pass, for {held.seconds:g} s")
+                await line.clock.wait(line.told, held.seconds)
+            twice = faults.strike("duplicate", name) is not None
+            if twice:
+                line.fault("duplicate", name, f"{name} comes twice")
+            answer = await request.attempts(twice=twice)
+            if answer.status != HTTP_OK:
+                line.problem(f"{name} gave {_outcome(answer)}")
         finally:
+            line.told.set()
+            line.told = asyncio.Event()
             line.plivo.pending.discard(over)
             over.set()
-
-    async def _notify(self, request: _Request) -> None:
-        line, patience = request.line, Patience.of(request.url)
-        nonce = line.leg.new_nonce()
-        with line.clock.busy():
-            for attempt in range(1, patience.retries + 2):
-                answer = await request.send(nonce, attempt)
-                if not patience.repeats(answer):
-                    break
-        if answer.status != HTTP_OK:
-            line.problem(f"{request.name} gave {_outcome(answer)}")
+            line.stir()
 
     async def fetch(self, line: Line, url: str) -> Answer:
-        """Fetch a file as Play does: one retry on anything, and nobody tells when it fails."""
+        """Fetch a file as Play does: one retry on anything, and nobody tells when it fails.
+
+        Raises Over or Moved when the line is hung up or transferred meanwhile.
+        """
         answer = Answer(0, b"nobody serves this address in the simulation", "", 0.0, "connect")
         if line.leg.is_ours(url):
             slow = line.plivo.faults.strike("slow_media", url.partition("#")[0].rpartition("/")[2])
             if slow is not None:
-                line.add("fault", f"the file comes {slow.seconds:g} s late", fault="slow_media")
-                await line.clock.sleep(slow.seconds)
+                line.fault("slow_media", url, f"the file comes {slow.seconds:g} s late")
+                await line.until(asyncio.Event(), slow.seconds)
             answer = await self._file(line, url)
             if answer.status != HTTP_OK:
                 answer = await self._file(line, url)
@@ -242,29 +269,37 @@ class Webhooks:
         # A server may wait for a file to be ready, which takes virtual time: so the request keeps
         # time from passing for a moment only.
         done = asyncio.Event()
-        found: list[Answer] = []
 
-        async def get() -> None:
+        async def get() -> Answer:
             try:
-                target = url.partition("#")[0]
-                found.append(await line.leg.send("GET", target, limits=_FILE_LIMITS))
+                return await line.leg.send("GET", url.partition("#")[0], limits=_FILE_LIMITS)
             finally:
                 done.set()
+                line.stir()
 
         # Not spawned: as a background task it would have to wait through the clock.
         task = asyncio.get_running_loop().create_task(get(), name="simulator: file")
-        with line.clock.busy():
-            await asyncio.wait({task}, timeout=_FILE_GRACE_S)
-        await line.clock.wait(done, inf)
-        await task
-        return found[0] if found else Answer(0, b"", "", 0.0, "read")
+        try:
+            with line.clock.busy():
+                for _ in range(_FILE_GRACE_TURNS):
+                    await asyncio.wait({task}, timeout=_FILE_GRACE_S / _FILE_GRACE_TURNS)
+                    if task.done():
+                        break
+            await line.until(done)
+            return await task
+        finally:
+            task.cancel()
 
     async def sounds(self, line: Line, attribute: str, url: str) -> Answer:
         """Fetch a document of sounds; Plivo always posts for it (Plivo XML reference)."""
+        patience = Patience.of(url)
         with line.clock.busy():
-            answer = await line.leg.request(
-                url, line.parameters(), method="POST", bare=True, limits=Patience.of(url).limits
-            )
+            for _ in range(patience.retries + 1):
+                limits = patience.limits(patience.total_s)
+                form = line.parameters()
+                answer = await line.leg.request(url, form, method="POST", bare=True, limits=limits)
+                if not patience.repeats(answer):
+                    break
         line.add(
             "fetches",
             attribute,

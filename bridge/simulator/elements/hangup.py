@@ -26,7 +26,7 @@ async def hangup(line: Line, element: Element) -> None:
     """
     schedule = element.number("schedule", 0)
     if schedule > 0:
-        line.plivo.later(schedule, lambda: line.post(HungUp(SCHEDULED_HANGUP)))
+        line.later(schedule, lambda: line.post(HungUp(SCHEDULED_HANGUP)))
         return
     reason = element.get("reason")
     if line.leg.status == "ringing" and reason:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 CHARACTERS_PER_S: Final = 15
 #: Length of a file whose own length cannot be told.
 FILE_S: Final = 2.0
-#: What loop="0" means in the framework Plivo published.
-FOR_EVER: Final = 10_000
 _WAV_HEADER: Final = 44
 
 
@@ -41,8 +39,22 @@ async def pre_answer(line: Line, element: Element) -> None:
 
 
 async def announce(line: Line, element: Element) -> float:
-    """Begin to speak or play; give how many s it will last."""
-    times = int(element.number("loop", 1)) or FOR_EVER
+    """Begin to speak or play; give how many s it will last, inf with loop="0".
+
+    Raises Over or Moved when the line is hung up or transferred before the file came.
+    """
+    hear(line, element)
+    if element.name == "Speak":
+        once = len(element.text) / CHARACTERS_PER_S
+    else:
+        once = await file_length(line, element.text)
+    times = element.number("loop", 1) or inf
+    # A file that did not come is not repeated for ever.
+    return times * once if once else 0.0
+
+
+def hear(line: Line, element: Element) -> None:
+    """Note that the line hears what is spoken or played."""
     if element.name == "Speak":
         voice, language = element.get("voice", "WOMAN"), element.get("language", "en-US")
         line.add(
@@ -53,9 +65,8 @@ async def announce(line: Line, element: Element) -> float:
             voice=voice,
             language=language,
         )
-        return times * len(element.text) / CHARACTERS_PER_S
-    line.add("hears", f"the sound file {element.text}", element="Play", url=element.text)
-    return times * await file_length(line, element.text)
+    else:
+        line.add("hears", f"the sound file {element.text}", element="Play", url=element.text)
 
 
 async def file_length(line: Line, url: str) -> float:
@@ -103,4 +114,4 @@ async def sounds_length(line: Line, elements: Iterable[Element]) -> float:
     return total
 
 
-__all__ = ["announce", "file_length", "play", "pre_answer", "sounds_length", "speak"]
+__all__ = ["announce", "file_length", "hear", "play", "pre_answer", "sounds_length", "speak"]

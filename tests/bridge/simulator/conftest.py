@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 from aiohttp import web
+from support_plivo import XmlApp, xml_app
 from support_xml_server import Server
 
 
@@ -24,3 +25,10 @@ async def server() -> AsyncIterator[Server]:
         served.session = session
         yield served
     await runner.cleanup()
+
+
+@pytest.fixture
+async def app() -> AsyncIterator[XmlApp]:
+    """Run a server of scripted Plivo XML for one test."""
+    async with xml_app() as served:
+        yield served
