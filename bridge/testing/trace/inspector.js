@@ -31,9 +31,17 @@ function isBad(entry) {
   }
 }
 
+// Changes with every request, or says what the label says.
+const SAYS_LITTLE = new Set(["Event", "CallStatus", "SessionStart"]);
+
 // What the list says about an entry, where its text says less than the page can.
-function wordsOf(entry) {
+function wordsOf(entry, previous) {
   if (entry.kind === "expects" && entry.data.expectation) return String(entry.data.expectation);
+  if (entry.kind === "asks" && isObject(entry.data.form) && previous !== null) {
+    const known = unchanged(entry, previous);
+    const news = Object.entries(entry.data.form).filter(([name, value]) => value !== "" && !known.has(name) && !SAYS_LITTLE.has(name));
+    if (news.length > 0) return [entry.data.label, ...news.map(([name, value]) => `${name}=${value}`)].join(" · ");
+  }
   if (entry.kind !== "gets") return entry.text;
   const found = String(entry.data.xml ?? entry.detail).slice(0, 2000).match(/<(?!Response)[A-Z]\w*/g) ?? [];
   return [found.map((name) => name.slice(1)).join(", "), entry.text].filter(Boolean).join(" · ");
@@ -53,7 +61,7 @@ function contentOf(entry, { previous, main }) {
   switch (entry.kind) {
     case "gets": return [xmlCode(String(data.xml ?? entry.detail))];
     case "asks":
-    case "tells": return callback(entry);
+    case "tells": return callback(entry, previous);
     case "app": return turnContent(entry, previous, main);
     case "rest": return [
       line(`${data.method ?? ""} ${data.path ?? ""}`),
@@ -67,7 +75,7 @@ function contentOf(entry, { previous, main }) {
   }
 }
 
-function callback(entry) {
+function callback(entry, previous) {
   const { data } = entry;
   const notes = [data.status ? `status ${data.status}` : "no reply"];
   if (data.attempt > 1) notes.push(`attempt ${data.attempt}`);
@@ -75,7 +83,7 @@ function callback(entry) {
   return [
     line(`${data.method ?? ""} ${data.url ?? ""}`),
     ...(data.status === undefined ? [] : [element("p", { class: isBad(entry) ? "note bad" : "note" }, visible(notes.join(" · ")))]),
-    ...(isObject(data.form) ? [form(data.form)] : []),
+    ...(isObject(data.form) ? [form(data.form, unchanged(entry, previous))] : []),
     ...(entry.detail ? [textCode(entry.detail)] : []),
   ];
 }
@@ -87,16 +95,29 @@ function turnContent(entry, previous, main) {
   const status = data.status === null ? "no reply" : data.status === undefined || data.status === 200 ? "Reply" : `Reply, status ${data.status}`;
   return [
     ...(data.failure ? [element("p", { class: "note bad", dir: "auto" }, visible(String(data.failure)))] : []),
-    ...(data.request === undefined ? [] : [folded("Request", main !== "cause", jsonCode(data.request, unchanged(data.request, previous)))]),
+    ...(data.request === undefined ? [] : [folded("Request", main !== "cause", jsonCode(data.request, unchanged(entry, previous)))]),
     ...(reply === null ? [] : [folded(status, true, reply)]),
     ...(entry.detail ? [textCode(entry.detail)] : []),
   ];
 }
 
-function unchanged(request, previous) {
-  if (!isObject(request) || previous === null || !isObject(previous.data.request)) return new Set();
-  const before = previous.data.request;
-  return new Set(Object.keys(request).filter((name) => JSON.stringify(request[name]) === JSON.stringify(before[name])));
+// Which fields of a request are as they were in the request before it, of the same sort and call.
+function unchanged(entry, previous) {
+  const sent = ({ data }) => data.request ?? data.form;
+  if (previous === null || !isObject(sent(entry)) || !isObject(sent(previous))) return new Set();
+  const [now, before] = [sent(entry), sent(previous)];
+  return new Set(Object.keys(now).filter((name) => JSON.stringify(now[name]) === JSON.stringify(before[name])));
+}
+
+function previousOnes(entries) {
+  const sorts = { app: "turn", asks: "callback", tells: "callback" };
+  const last = new Map();
+  return new Map(entries.map((entry) => {
+    const sort = `${sorts[entry.kind]} ${entry.call}`;
+    const previous = last.get(sort) ?? null;
+    if (entry.kind in sorts) last.set(sort, entry);
+    return [entry, previous];
+  }));
 }
 
 function part(title, value) {
@@ -128,7 +149,7 @@ function card(role, entry, context) {
     element("header", {}, title,
       element("span", { class: "at" }, `${entry.at.toFixed(1)} s`),
       element("button", { type: "button", class: "copy", "aria-label": `Copy ${titleOf(entry)}`, click: (event) => context.copy(event.currentTarget, rawOf(entry)) }, "Copy")),
-    element("div", { class: "content" }, ...contentOf(entry, { previous: context.previousTurn(entry), main: role })));
+    element("div", { class: "content" }, ...contentOf(entry, { previous: context.previous(entry), main: role })));
 }
 
 function inspect(pane, entry, context) {
@@ -136,7 +157,7 @@ function inspect(pane, entry, context) {
   if (entry.call > 0) facts.push(`call ${entry.call}` + (entry.leg > 0 ? `, leg ${entry.leg}` : ""));
   if (entry.ms !== null && entry.kind !== "app") facts.push(milliseconds(entry.ms));
   const parts = [
-    element("h2", { dir: "auto", id: "selected-title" }, visible(wordsOf(entry) || titleOf(entry))),
+    element("h2", { dir: "auto", id: "selected-title" }, visible(wordsOf(entry, context.previous(entry)) || titleOf(entry))),
     element("p", { class: "facts" }, facts.join(" · ")),
   ];
   if (entry.kind === "app" && entry.ms !== null) {

@@ -10,7 +10,7 @@ keys may be added without a new version.
 | outcome | `passed` or `failed` |
 | seed | what all random choices came from, or null |
 | command | command line that reproduces it, or "" |
-| started, ended | real time, ISO 8601 with offset |
+| started, ended | real time, ISO 8601 with offset, or null |
 | versions | name of a component to its version |
 | failure | what the test said when it failed, or "" |
 | marker | index into `entries` of the entry at which it failed, or null |
@@ -31,7 +31,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from bridge.simulator.timeline import Entry
@@ -55,8 +55,8 @@ class Trace:
     entries: Sequence[Entry]
     seed: int | None = None
     command: str = ""
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    ended: datetime = field(default_factory=lambda: datetime.now(UTC))
+    started: datetime | None = None
+    ended: datetime | None = None
     turns: Sequence[Any] = ()
     violations: Sequence[Any] = ()
     failure: str = ""
@@ -104,8 +104,8 @@ def as_document(trace: Trace) -> dict[str, Any]:
             "outcome": trace.outcome,
             "seed": trace.seed,
             "command": trace.command,
-            "started": trace.started.isoformat(),
-            "ended": trace.ended.isoformat(),
+            "started": trace.started and trace.started.isoformat(),
+            "ended": trace.ended and trace.ended.isoformat(),
             "versions": dict(sorted(trace.versions.items())),
             "failure": trace.failure,
             "marker": trace.marked,

@@ -158,14 +158,16 @@ function textCode(text) {
   return code([["", text]]);
 }
 
-function form(fields) {
+// `quiet` as for JSON.
+function form(fields, quiet = new Set()) {
   const names = Object.keys(fields);
   if (names.length === 0) return element("p", { class: "none" }, "an empty form");
   return element("dl", { class: "form" }, ...names.flatMap((name) =>
-    [element("dt", {}, visible(name)), element("dd", { dir: "auto" }, written(fields[name]))]));
+    [element("dt", { class: quiet.has(name) && "quiet" }, visible(name)), element("dd", { class: quiet.has(name) && "quiet", dir: "auto" }, written(fields[name]))]));
 }
 
 function written(value) {
   if (value === "") return element("span", { class: "none" }, "empty");
+  if (typeof value === "number") return String(Number(value.toFixed(3)));
   return visible(typeof value === "string" ? value : JSON.stringify(value));
 }

@@ -9,6 +9,7 @@ const inspector = at("inspector");
 
 const lanes = lanesOf(entries);
 const alive = lives(entries, lanes);
+const previous = previousOnes(entries);
 const state = { selected: -1, query: "", kinds: new Set(), call: 0, shown: [] };
 const PAGE = 15;
 // What did not come from a document, but happened while it ran.
@@ -39,8 +40,8 @@ function fillHead() {
     ["REST", counts.rest],
     ["expectations", counts.failed > 0 ? `${counts.passed} passed, ${counts.failed} failed` : `${counts.passed} passed`],
     ["virtual", `${counts.virtual_seconds.toFixed(1)} s`],
-    ["real", Number.isFinite(took) ? milliseconds(took) : "unknown"],
-    ["started", trace.started.replace("T", " ").replace(/\.\d+/, "").replace("+00:00", " UTC")],
+    ...(Number.isFinite(took) ? [["real", milliseconds(took)]] : []),
+    ...(trace.started === null ? [] : [["started", trace.started.replace("T", " ").replace(/\.\d+/, "").replace("+00:00", " UTC")]]),
     ...Object.entries(trace.versions),
   ];
   at("facts").append(...facts.map(([name, value]) =>
@@ -109,7 +110,7 @@ function row(entry, index) {
     element("span", { class: "kind" }, entry.kind),
     element("span", { class: "what", dir: "auto" },
       entry.turn === null ? null : element("span", { class: "turn" }, `turn ${entry.turn}`),
-      element("bdi", { class: "words" }, visible(wordsOf(entry).replace(/\s+/g, " ")))),
+      element("bdi", { class: "words" }, visible(wordsOf(entry, previous.get(entry)).replace(/\s+/g, " ")))),
     failed ? element("strong", { class: "here" }, "failed here") : null,
     // Colour and drawing say it to those who see them.
     entry.kind === "expects" || bad[index] ? element("span", { class: "off-screen" }, bad[index] ? "failed" : "passed") : null,
@@ -149,19 +150,12 @@ function select(index, where = "nearest") {
     failure: index === trace.marker ? trace.failure.trim() : null,
     during: DURING.has(entry.kind),
     violations: violationsAt.get(index) ?? [],
-    previousTurn,
+    previous: (other) => previous.get(other),
     go: (other) => reveal(entries.indexOf(other)),
     copy,
   });
   highlight();
   remember();
-}
-
-function previousTurn(entry) {
-  for (let index = entries.indexOf(entry) - 1; entry.kind === "app" && index >= 0; index -= 1) {
-    if (entries[index].kind === "app" && entries[index].call === entry.call) return entries[index];
-  }
-  return null;
 }
 
 // Going to an entry that a filter hides takes the filters away.
@@ -304,7 +298,7 @@ function remember() {
 function recall() {
   const view = new URLSearchParams(location.hash.slice(1));
   state.query = view.get("q") ?? "";
-  state.kinds = new Set((view.get("kinds") ?? "").split(",").filter((kind) => kind in NAMES));
+  state.kinds = new Set((view.get("kinds") ?? "").split(",").filter((kind) => Object.hasOwn(NAMES, kind)));
   state.call = lanes.at.has(`call ${view.get("call")}`) ? Number(view.get("call")) : 0;
   return entries.findIndex((entry) => entry.n + 1 === Number(view.get("entry")));
 }

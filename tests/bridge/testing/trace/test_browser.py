@@ -142,6 +142,17 @@ def test_search_finds(open_trace: Open) -> None:
     assert wanted == found
 
 
+def test_a_callback_is_listed_with_what_is_new_in_it(open_trace: Open) -> None:
+    """The list says what a callback brought; fields as in the callback before step back."""
+    page = open_trace(menu_call())
+
+    page.get_by_text("action · Digits=42").click()
+
+    fields = page.locator(".card.main dt")
+    quiet = page.locator(".card.main dt.quiet")
+    assert {"Digits"} == {*fields.all_text_contents()} - {*quiet.all_text_contents()}
+
+
 def test_matches_are_marked(open_trace: Open) -> None:
     """What was searched for is marked in the list and in the opened entry."""
     page = open_trace(menu_call())

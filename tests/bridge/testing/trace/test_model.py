@@ -63,6 +63,13 @@ def test_the_head_of_a_trace() -> None:
     assert (None, "") == (document["marker"], document["failure"])
 
 
+def test_times_that_are_not_known_are_null() -> None:
+    """A trace made from a timeline alone has no real times."""
+    document = as_document(Trace(title="small", entries=[]))
+
+    assert (None, None) == (document["started"], document["ended"])
+
+
 def test_the_same_trace_gives_the_same_bytes() -> None:
     """A trace of one seed can be compared byte by byte."""
     assert to_json(menu_call()) == to_json(menu_call())
