@@ -15,12 +15,13 @@ class Answers:
     """Picks up `after` s of ringing.
 
     Presses `key` once the confirmation sound begins ("" = nothing), and hangs up `talks` s after
-    the parties were connected (None = never).
+    the parties were connected (None = never). A `machine` is what machine detection finds.
     """
 
     after: float = 3.0
     talks: float | None = None
     key: str = ""
+    machine: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,25 +10,32 @@ async with Plivo(clock=VirtualClock()) as plivo:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from random import Random
+from traceback import format_exc
 from types import TracebackType
-from typing import Self
+from typing import Any, Final, Self, Unpack
 
 import aiohttp
 
+from bridge.simulator.background_recordings import BackgroundRecording
 from bridge.simulator.callees import Callee, Rings
 from bridge.simulator.causes import HUNG_UP_BY_API
 from bridge.simulator.clock import SimulationClock, VirtualClock
+from bridge.simulator.dialling import Dialling
+from bridge.simulator.document import Element
 from bridge.simulator.faults import Faults
 from bridge.simulator.inputs import HungUp
 from bridge.simulator.leg import Account, Leg, Method
 from bridge.simulator.line import Line
+from bridge.simulator.outbound import CallOptions, Departures, make_call
+from bridge.simulator.party import Party, dial_party
 from bridge.simulator.profile import NORMAL, Profile
 from bridge.simulator.recordings import Recording
 from bridge.simulator.rooms import Room
-from bridge.simulator.timeline import Timeline
+from bridge.simulator.timeline import Entry, Timeline
 from bridge.simulator.webhooks import Webhooks
 from bridge.tasks import spawn
 
@@ -51,6 +58,10 @@ class Application:
         """Give the three URLs of an app of the bridge."""
         base = f"{public_url}/plivo/{app}"
         return cls(f"{base}/answer", f"{base}/hangup", f"{base}/fallback")
+
+
+#: For a line whose end nobody is told: a dialled party.
+NOWHERE: Final = Application("")
 
 
 class Plivo:
@@ -95,9 +106,18 @@ class Plivo:
         #: Notifications under way.
         self.pending: set[asyncio.Event] = set()
         self.api_url = "https://api.plivo.com"
+        #: Where the files of recordings are fetched.
+        self.media_url = "https://media.plivo.com"
         self._session: aiohttp.ClientSession | None = None
-        self._timers: set[asyncio.Event] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._counted = 0
+        #: Ids of members are short numbers on Plivo.
+        self._members = Random(f"{seed}/members").randrange(10, 1000)
+        self.departures = Departures()
+        #: How often a call was transferred, by CallUUID.
+        self.transfers: Counter[str] = Counter()
+        #: Recordings asked for through REST, by CallUUID.
+        self.recorders: dict[str, list[BackgroundRecording]] = {}
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -111,10 +131,15 @@ class Plivo:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for timer in tuple(self._timers):
-            timer.set()
+        await self.halt()
         if self._session is not None:
             await self._session.close()
+
+    async def halt(self) -> None:
+        """Stop every call and notification where it is; nothing is sent any more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -182,9 +207,39 @@ class Plivo:
         """Forget a line that is over."""
         self.calls.pop(line.uuid, None)
 
+    def party(self, dialling: Dialling, child: Element) -> Party:
+        """Make a party that a Dial calls."""
+        return dial_party(dialling, child, NOWHERE)
+
+    def next_member_id(self) -> str:
+        """Give the id of one more member of a room."""
+        self._members += 1
+        return str(self._members)
+
+    def find(self, uuid: str) -> Line | None:
+        """Give the live line with this CallUUID or RequestUUID."""
+        by_request = (line for line in self.calls.values() if line.leg.request_uuid == uuid)
+        return self.calls.get(uuid) or next(by_request, None)
+
+    def make_call(
+        self, from_: str, to: str, application: Application, **options: Unpack[CallOptions]
+    ) -> str:
+        """Call somebody as REST does; give the RequestUUID. Its line is `find(uuid)`."""
+        line = make_call(self, digits(from_), digits(to), application, options)
+        return line.leg.request_uuid
+
+    def may_show(self, number: str) -> bool:
+        """Tell whether the account may show a number to whom it calls (cause 3030 when not)."""
+        plain = digits(number)
+        return (
+            self.caller_ids is None
+            or plain in self.numbers
+            or plain in {digits(known) for known in self.caller_ids}
+        )
+
     def hang_up(self, uuid: str) -> bool:
-        """Hang up a live call as REST does; False when there is none."""
-        line = self.calls.get(uuid)
+        """Hang up a live, ringing or queued call as REST does; False when there is none."""
+        line = self.find(uuid)
         if line is None:
             return False
         line.post(HungUp(HUNG_UP_BY_API))
@@ -195,16 +250,29 @@ class Plivo:
     def later(self, seconds: float, action: Callable[[], None]) -> asyncio.Event:
         """Do something in `seconds`, unless the event that is given back is set before."""
         cancelled = asyncio.Event()
-        self._timers.add(cancelled)
 
         async def run() -> None:
             await self.clock.wait(cancelled, seconds)
-            self._timers.discard(cancelled)
             if not cancelled.is_set():
                 action()
 
-        spawn(run(), "simulator: timer")
+        self.spawn(run(), "timer")
         return cancelled
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Start a background task of the simulation; it ends with it, and a crash is a problem."""
+        task = spawn(self._watched(work, name), f"simulator: {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _watched(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        try:
+            await work
+        except Exception as error:
+            at = self.clock.now() - self.began
+            text = f"the simulator failed in {name}: {error!r}"
+            self.timeline.add(Entry(at, "problem", text, format_exc(), call=0))
+            raise
 
     async def finish(self, patience_s: float = 60.0) -> bool:
         """Let time pass until every call is over and every notification sent; False if they are not."""
@@ -217,4 +285,4 @@ def digits(number: str) -> str:
     return number.removeprefix("+")
 
 
-__all__ = ["Application", "Plivo", "digits"]
+__all__ = ["NOWHERE", "Application", "Plivo", "digits"]

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from bridge.simulator.document import Element
+from bridge.simulator.elements.conference import conference
+from bridge.simulator.elements.dial import dial
 from bridge.simulator.elements.dtmf import dtmf
 from bridge.simulator.elements.get_digits import get_digits
 from bridge.simulator.elements.hangup import hangup
@@ -26,7 +28,9 @@ Handler = Callable[["Line", Element], Awaitable[Follow | None]]
 UNANSWERING: Final = frozenset({"Wait", "PreAnswer", "Hangup", "Dial", "Redirect", "Message"})
 
 HANDLERS: Final[dict[str, Handler]] = {
+    "Conference": conference,
     "DTMF": dtmf,
+    "Dial": dial,
     "GetDigits": get_digits,
     "Hangup": hangup,
     "Play": play,
