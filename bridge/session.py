@@ -21,6 +21,7 @@ from bridge.rest_actions import BUDGET_S
 from bridge.rooms import left_row
 from bridge.rt_client import AppFailure, AppInterrupted, AppReplyInvalid
 from bridge.state import CallState, Phase, load
+from bridge.telemetry import log_line
 from bridge.transaction import Transaction, farewell
 from bridge.turns import Turn, UnknownCall, result_class
 from mappings._kernel.actions import REPEATABLE, FindRecording, Reply
@@ -311,7 +312,7 @@ class Session:
             self.runtime.metrics.error(app.hash, answer.code)
             log.error("rt.turn", **line, why=str(answer), excerpt=answer.excerpt)
         else:
-            log.info("rt.turn", **line)
+            log_line("rt.turn", line)
         return answer
 
     async def _act(self, app: App, state: CallState, *, interrupted: bool) -> Event:

@@ -11,8 +11,9 @@ import asyncio
 import atexit
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from time import time_ns
@@ -23,7 +24,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from bridge.redaction import redact_event
 
-__all__ = ["LogFormat", "LogLevel", "configure_logging"]
+__all__ = ["LogFormat", "LogLevel", "configure_logging", "log_line"]
 
 LogFormat = Literal["auto", "json", "console"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -105,6 +106,39 @@ class _ForeignHandler(logging.Handler):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _ShortWay:
+    """What `log_line` needs of a configuration: the chain it stands for, and how that chain ends."""
+
+    chain: list[structlog.typing.Processor]
+    render: Callable[[_EventDict], bytes]
+    write: Callable[[bytes], None]
+    enabled: bool
+
+
+_short_way: _ShortWay | None = None
+
+
+def log_line(event: str, fields: dict[str, Any]) -> None:
+    """Log at level info what `structlog.get_logger().info(event, **fields)` would, at half the cost.
+
+    For the lines every webhook writes. Takes `fields` over: they are changed.
+    """
+    short = _short_way
+    if (
+        short is None
+        or structlog.get_config()["processors"] is not short.chain
+        # Tests that capture what is logged put their own processor into the same list.
+        or len(short.chain) == 1
+    ):
+        structlog.get_logger().info(event, **fields)
+    elif short.enabled:
+        fields["event"] = event
+        redact_event(None, "info", fields)
+        fields["level"] = "info"
+        short.write(short.render(_add_time(None, "info", fields)))
+
+
 def configure_logging(
     log_format: LogFormat = "auto",
     log_level: LogLevel = "info",
@@ -120,15 +154,19 @@ def configure_logging(
     console = log_format == "console" or (log_format == "auto" and output.isatty())
     level = _LEVELS[log_level]
     sink = _ByteSink(output)
+    render = _console_renderer() if console else _to_json
+    chain: list[structlog.typing.Processor] = [
+        structlog.processors.format_exc_info,
+        redact_event,
+        # What needs no mask is added after it.
+        structlog.processors.add_log_level,
+        _add_time,
+        lambda _logger, _method, event_dict: render(event_dict),
+    ]
+    global _short_way  # noqa: PLW0603 - as structlog's own configuration, one per process
+    _short_way = _ShortWay(chain, render, sink.info, level <= logging.INFO)
     structlog.configure(
-        processors=[
-            structlog.processors.format_exc_info,
-            redact_event,
-            # What needs no mask is added after it.
-            structlog.processors.add_log_level,
-            _add_time,
-            *((structlog.dev.ConsoleRenderer(), _encode) if console else (_to_json,)),
-        ],
+        processors=chain,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         context_class=dict,
         logger_factory=lambda *_args: sink,
@@ -154,11 +192,12 @@ def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _encode(_logger: Any, _method: str, line: Any) -> bytes:
-    return str(line).encode("utf-8", "replace")
+def _console_renderer() -> Callable[[_EventDict], bytes]:
+    renderer = structlog.dev.ConsoleRenderer()
+    return lambda event_dict: str(renderer(None, "", event_dict)).encode("utf-8", "replace")
 
 
-def _to_json(_logger: Any, _method: str, event_dict: _EventDict) -> bytes:
+def _to_json(event_dict: _EventDict) -> bytes:
     try:
         return to_json(event_dict)
     except (PydanticSerializationError, ValueError):

@@ -19,6 +19,7 @@ from aiohttp import ClientPayloadError, web
 from bridge.addresses import NOWHERE, RETRIES
 from bridge.hangups import is_hangup
 from bridge.plivo.signature import verify
+from bridge.telemetry import log_line
 from bridge.transaction import farewell
 from bridge.turns import UnknownCall
 from mappings._plivo.render import render
@@ -119,13 +120,10 @@ class Webhooks:
                 log.exception("webhook.fault", route=route, app=app_hash)
                 response = self._rescue(request, route, form)
             self._runtime.metrics.webhook(app_hash, route, line["outcome"])
-            log.info(
-                "webhook.answered",
-                **line,
-                uuid=form.get("CallUUID", "")[:LONGEST_UUID],
-                status=response.status,
-                ms=round((perf_counter() - begun) * 1000, 1),
-            )
+            line["uuid"] = form.get("CallUUID", "")[:LONGEST_UUID]
+            line["status"] = response.status
+            line["ms"] = round((perf_counter() - begun) * 1000, 1)
+            log_line("webhook.answered", line)
             return response
 
         return handler

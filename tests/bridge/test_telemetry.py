@@ -4,14 +4,16 @@ import asyncio
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import structlog
 from aiohttp.http_exceptions import BadStatusLine
+from structlog.testing import capture_logs
 
-from bridge.telemetry import _ForeignHandler, configure_logging
+from bridge.telemetry import _ForeignHandler, configure_logging, log_line
 
 
 class Stream(io.BytesIO):
@@ -249,3 +251,77 @@ def test_malformed_requests_do_not_flood_the_log(stream: Stream) -> None:
     logging.getLogger("aiohttp.server").error("Unhandled exception")
 
     assert ["Unhandled exception"] == [event["message"] for event in stream.events()]
+
+
+#: Fields of canonical lines, and what must not be shown or cannot be written.
+LINES: list[dict[str, Any]] = [
+    {},
+    {"call": 7, "app": "SHOP", "again": False, "ms": 1.5, "result": "TIMEOUT", "kind": None},
+    {"uuid": "cd613e30-d8f1-4adf-91b7-584a2265b1f5", "status": 200, "outcome": "document"},
+    {
+        "note": "from +33612345678 at http://me:secret@host/",
+        "digits": "98537",
+        "number": 33612345678,
+    },
+    {
+        "password": "hunter2",
+        "deep": {"token": "t", "list": [1, "33612345678"]},
+        "raw": b"+33612345678",
+    },
+    {"text": "\ud800", "ratio": float("inf"), "odd": object},
+]
+
+
+@pytest.mark.parametrize("fields", LINES)
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_canonical_line_is_any_line(log_format: Any, fields: dict[str, Any]) -> None:
+    """The short way writes what the long way does: the same fields in order, masks and format."""
+    long_way, short_way = Stream(), Stream()
+    configure_logging(log_format, stream=long_way)
+    structlog.get_logger().info("a.b", **fields)
+    configure_logging(log_format, stream=short_way)
+    log_line("a.b", dict(fields))
+
+    time = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+\+00:00")
+    expected, found = (time.sub("TIME", "\n".join(s.lines())) for s in (long_way, short_way))
+    assert "TIME" in expected
+    assert expected == found
+
+
+@pytest.mark.parametrize("level", ["warning", "error"])
+def test_canonical_lines_obey_the_level(stream: Stream, level: Any) -> None:
+    """They are of level info."""
+    configure_logging("json", level, stream=stream)
+    log_line("a.b", {"x": 1})
+
+    assert b"" == stream.getvalue()
+
+
+def test_canonical_lines_are_captured_in_tests(stream: Stream) -> None:
+    """Capturing sees them, configured or not, and the stream gets none of them meanwhile."""
+    with capture_logs() as before:
+        log_line("a.b", {"x": 1})
+    configure_logging("json", stream=stream)
+    with capture_logs() as after:
+        log_line("a.b", {"x": 1})
+    log_line("a.c", {})
+
+    expected = [{"x": 1, "event": "a.b", "log_level": "info"}]
+    assert (expected, expected) == (before, after)
+    assert ["a.c"] == [event["event"] for event in stream.events()]
+
+
+def test_canonical_lines_follow_another_configuration(stream: Stream) -> None:
+    """Who configures structlog anew gets them."""
+    configure_logging("json", stream=stream)
+    seen = []
+
+    def see(_logger: Any, _method: str, event: Any) -> Any:
+        seen.append(dict(event))
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[see])
+    log_line("a.b", {"x": 1})
+
+    assert [{"x": 1, "event": "a.b"}] == seen
+    assert b"" == stream.getvalue()
