@@ -102,6 +102,7 @@ class Plivo:
         self.calls: dict[str, Line] = {}
         self.lines: list[Line] = []
         self.rooms: dict[str, Room] = {}
+        self.multi_party_calls: dict[str, Room] = {}
         self.recordings: dict[str, Recording] = {}
         #: Notifications under way.
         self.pending: set[asyncio.Event] = set()
@@ -262,6 +263,8 @@ class Plivo:
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Start a background task of the simulation; it ends with it, and a crash is a problem."""
         task = spawn(self._watched(work, name), f"simulator: {name}")
+        # A task that is cancelled before it began leaves its work untouched.
+        task.add_done_callback(lambda _: work.close())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

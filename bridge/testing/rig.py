@@ -255,6 +255,8 @@ async def rig(
         made.append(Rig(plivo, bridge, Contract(allow=allow), chosen, base + path))
         await bridge.start()
         stack.push_async_callback(bridge.stop)
+        # Before the bridge, which waits for requests in flight.
+        stack.push_async_callback(plivo.halt)
         plivo.via[PUBLIC_URL] = f"http://127.0.0.1:{bridge.port}"
         plivo.numbers[digits(number)] = Application.at(PUBLIC_URL, HASH)
         yield made[0]

@@ -1,0 +1,205 @@
+"""The pytest plugin, as a stranger's project uses it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+APP = """
+import json, pytest
+from aiohttp import web
+
+@pytest.fixture
+def rt_app():
+    async def serve(http):
+        request = await http.json()
+        if request["call_status"] != "UP":
+            return web.Response()
+        if request["command"] == "":
+            return web.json_response(%s)
+        return web.json_response({"command": "hangup", "command_id": 2})
+    app = web.Application()
+    app.router.add_post("/", serve)
+    return app
+"""
+PLAY = {"command": "play", "command_id": 1, "params": {"media_id": "TTS|TTS_EN-GB_SERENA|Hello."}}
+GOOD = """
+async def test_good(phone):
+    call = await phone.dial()
+    await call.expect_prompt("Hello.")
+"""
+BAD = """
+async def test_bad(phone):
+    call = await phone.dial()
+    await call.expect_prompt("Bye.")
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    """Make a project with an app."""
+    pytester.makeconftest(APP % json.dumps(PLAY))
+    pytester.makeini("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function")
+    return pytester
+
+
+def run(project: pytest.Pytester, *options: str) -> pytest.RunResult:
+    """Run pytest in a process of its own, as a user would."""
+    return project.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:cov", *options)
+
+
+def traces(project: pytest.Pytester, folder: str = ".rt-bridge/traces") -> list[str]:
+    """List the traces."""
+    return sorted(path.name for path in (project.path / folder).glob("*"))
+
+
+def test_a_test_that_passes(project: pytest.Pytester) -> None:
+    """The seed is in the header, and nothing is left behind."""
+    project.makepyfile(test_it=GOOD)
+    result = run(project, "--rt-seed=7")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["rt-bridge: seed 7 (--rt-seed), profile normal"])
+    assert [] == traces(project)
+
+
+def test_a_test_that_fails(project: pytest.Pytester) -> None:
+    """The report has the timeline, the command and the trace; nobody reads our source in it."""
+    project.makepyfile(test_it=BAD)
+    result = run(project, "--rt-seed=7")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E*Expected a prompt with “Bye.”, and it did not come before the call was over.",
+            "E*+ Hello.",
+            "E*hears   “Hello.” (WOMAN en-GB)",
+            "E*▶*expects ✗ Expected a prompt*",
+            "E*pytest test_it.py::test_bad --rt-seed=7",
+            "*rt-bridge trace*",
+            "*/.rt-bridge/traces/test_it.py-test_bad.html",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*expecting.py*")
+    assert ["test_it.py-test_bad.html", "test_it.py-test_bad.json"] == traces(project)
+    written = project.path / ".rt-bridge/traces/test_it.py-test_bad.json"
+    trace = json.loads(written.read_bytes())
+    assert ("failed", 7, "expects") == (
+        trace["outcome"],
+        trace["seed"],
+        trace["entries"][trace["marker"]]["kind"],
+    )
+
+
+@pytest.mark.parametrize(("mode", "written"), [("off", 0), ("on", 4), ("retain-on-failure", 2)])
+def test_when_traces_are_written(project: pytest.Pytester, mode: str, written: int) -> None:
+    """off, on and retain-on-failure are what they say; the folder can be chosen."""
+    project.makepyfile(test_it=GOOD + BAD)
+    result = run(project, f"--rt-trace={mode}", "--rt-trace-dir=found")
+
+    result.assert_outcomes(passed=1, failed=1)
+    assert written == len(traces(project, "found"))
+
+
+def test_the_protocol_is_checked(project: pytest.Pytester) -> None:
+    """A reply that breaks the protocol fails the test at its end, with the turn and the trace."""
+    project.makeconftest(APP % json.dumps({"command": "plai", "command_id": 1}))
+    project.makepyfile(
+        test_it="async def test_it(phone):\n"
+        "    call = await phone.dial()\n"
+        "    await call.expect_ended()\n"
+    )
+    result = run(project)
+
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "error UNKNOWN_COMMAND in turn 1 of call 1*",
+            "Trace: *.html",
+            "*pytest test_it.py::test_it*",
+        ]
+    )
+
+
+def test_an_expected_violation(project: pytest.Pytester) -> None:
+    """The marker allows codes, for one test."""
+    project.makeconftest(APP % json.dumps({"command": "plai", "command_id": 1}))
+    project.makepyfile(
+        test_it="import pytest\n\n"
+        '@pytest.mark.rt(allow=["UNKNOWN_COMMAND"])\n'
+        "async def test_it(phone):\n"
+        "    call = await phone.dial()\n"
+        "    await call.expect_ended()\n"
+    )
+
+    run(project, "--strict-markers").assert_outcomes(passed=1)
+
+
+def test_soft_expectations_fail_at_the_end(project: pytest.Pytester) -> None:
+    """The rest of the test runs first."""
+    project.makepyfile(
+        test_it="async def test_it(phone):\n"
+        "    call = await phone.dial()\n"
+        '    await call.soft.expect_prompt("Bye.")\n'
+        '    print("went on")\n'
+    )
+    result = run(project, "-s")
+
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*went on*", "Expected a prompt with “Bye.”*"])
+
+
+def test_plain_functions(project: pytest.Pytester) -> None:
+    """sync_phone needs no coroutine."""
+    project.makepyfile(
+        test_it="def test_it(sync_phone):\n"
+        "    call = sync_phone.dial()\n"
+        '    call.expect_prompt("Hello.")\n'
+        "    call.expect_ended(by='app')\n"
+    )
+
+    run(project).assert_outcomes(passed=1)
+
+
+def test_options_of_one_test(project: pytest.Pytester) -> None:
+    """The marker passes options of the rig; command-line faults and profile reach it too."""
+    project.makepyfile(
+        test_it="import pytest\n\n"
+        '@pytest.mark.rt(seed=99, profile="hostile")\n'
+        "async def test_one(rt_rig):\n"
+        '    assert (rt_rig.seed, rt_rig.plivo.profile.name) == (99, "hostile")\n\n'
+        "async def test_two(rt_rig):\n"
+        '    assert (rt_rig.seed, rt_rig.plivo.profile.name) == (5, "hostile")\n'
+        '    assert [str(rule) for rule in rt_rig.plivo.faults.rules] == ["duplicate:recording"]\n'
+    )
+    options = ["--rt-seed=5", "--rt-profile=hostile", "--rt-fault=duplicate:recording"]
+
+    run(project, *options).assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("--rt-seed=x", "--rt-seed takes a whole number, not 'x'."),
+        ("--rt-profile=mean", "--rt-profile is normal or hostile, not 'mean'."),
+    ],
+)
+def test_wrong_options(project: pytest.Pytester, option: str, sentence: str) -> None:
+    """They end the run with a sentence and status 4."""
+    project.makepyfile(test_it=GOOD)
+    result = run(project, option)
+
+    assert pytest.ExitCode.USAGE_ERROR == result.ret
+    result.stderr.fnmatch_lines([f"*{sentence}"])
+
+
+def test_no_app(pytester: pytest.Pytester, tmp_path: Path) -> None:
+    """Without an app the test fails with what to do."""
+    pytester.makeini("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function")
+    pytester.makepyfile(test_it=GOOD)
+    result = run(pytester)
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*Which RT app is to be tested? Define a fixture rt_app*"])
