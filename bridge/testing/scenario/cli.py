@@ -85,10 +85,8 @@ def simulate(choice: Choice, options: Options) -> int:
 
 
 def _scenarios(choice: Choice) -> list[Scenario]:
-    loaded = load(choice.files, [Override.parse(text) for text in choice.overrides])
-    for warning in loaded.warnings:
-        sys.stderr.write(f"Warning: {warning}\n")
-    return select(loaded.scenarios, choice.only, choice.skip)
+    scenarios = load(choice.files, [Override.parse(text) for text in choice.overrides])
+    return select(scenarios, choice.only, choice.skip)
 
 
 def _report(results: Sequence[ScenarioResult], status: int, choice: Choice) -> None:

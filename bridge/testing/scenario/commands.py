@@ -102,13 +102,7 @@ def simulate(**given: Any) -> None:
     from bridge.testing.scenario import cli, playing  # noqa: PLC0415 -- the whole bridge
 
     options = {name: given.pop(name) for name in (*_PLAYING, "trace", "record")}
-    options["arguments"] = _repeated(given)
     sys.exit(cli.simulate(cli.Choice(**given), playing.Options(**options)))
-
-
-def _repeated(given: dict[str, Any]) -> tuple[str, ...]:
-    """Write the changes to steps again, for the command that reproduces a failure."""
-    return tuple(word for text in given["overrides"] for word in ("--set", text))
 
 
 class _InOrder(click.Command):

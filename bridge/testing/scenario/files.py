@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -19,44 +18,29 @@ from bridge.testing.scenario.yaml_tree import Items, Table, parse_tree, place_of
 ENDINGS: Final = (".yaml", ".yml")
 
 
-@dataclass(slots=True)
-class Loaded:
-    """The scenarios, and sentences about what is allowed but probably not meant."""
-
-    scenarios: list[Scenario] = field(default_factory=list)
-    warnings: list[Problem] = field(default_factory=list)
-
-
-def load(paths: Iterable[Path], overrides: Sequence[Override] = ()) -> Loaded:
+def load(paths: Iterable[Path], overrides: Sequence[Override] = ()) -> list[Scenario]:
     """Read files, and all scenarios of folders. Raises ScenarioError with everything wrong."""
-    loaded = Loaded()
+    scenarios: list[Scenario] = []
     problems: list[Problem] = []
     for path in _files(paths, problems):
         try:
-            text = _text(path)
-            scenario, warnings = read_scenario(text, str(path), overrides)
+            scenarios.append(read_scenario(_text(path), str(path), overrides))
         except ScenarioError as error:
             problems += error.problems
-        else:
-            loaded.scenarios.append(scenario)
-            loaded.warnings += warnings
     problems += [override.unused() for override in overrides if not override.used]
     if problems:
         raise ScenarioError(problems)
-    return loaded
+    return scenarios
 
 
-def read_scenario(
-    text: str, file: str, overrides: Sequence[Override] = ()
-) -> tuple[Scenario, list[Problem]]:
-    """Read one scenario and the warnings about it. Raises ScenarioError."""
+def read_scenario(text: str, file: str, overrides: Sequence[Override] = ()) -> Scenario:
+    """Read one scenario. Raises ScenarioError."""
     checker = Checker()
     tree = parse_tree(text, file)
     table = checker.table(tree, "A scenario")
     if table is None:
         raise ScenarioError(checker.problems)
-    for override in overrides:
-        override.apply(table)
+    changes = [override for override in overrides if override.apply(table)]
     known = [*map(spoken, Head.model_fields), "steps"]
     checker.names(table, known, "A scenario")
     rest = Table({k: v for k, v in table.values.items() if k in known[:-1]}, table.keys, tree.place)
@@ -74,7 +58,7 @@ def read_scenario(
         checker.say(table.keys["steps"], "`steps` must be a list of at least one step.")
     if checker.problems or head is None:
         raise ScenarioError(sorted(checker.problems, key=lambda p: (p.place.line, p.place.column)))
-    scenario = Scenario(
+    return Scenario(
         name=head.name or Path(file).stem,
         file=file,
         phones=phones,
@@ -86,8 +70,8 @@ def read_scenario(
         profile=head.profile,
         faults=head.faults,
         allow=head.allow,
+        arguments=tuple(word for change in changes for word in ("--set", change.text)),
     )
-    return scenario, reader.warnings
 
 
 def _phones(head: Head, table: Table, checker: Checker) -> dict[str, Phone]:
@@ -139,4 +123,4 @@ def _text(path: Path) -> str:
         ) from None
 
 
-__all__ = ["Loaded", "load", "read_scenario"]
+__all__ = ["load", "read_scenario"]

@@ -152,12 +152,17 @@ class PlannedStep:
     @property
     def label(self) -> str:
         """Name it in a sentence."""
-        return f"step {self.number}" + (f" “{self.name}”" if self.name else f" ({self.title})")
+        name = f" “{self.name}”" if self.name else ""
+        return f"step {self.number}{name} ({self.title})"
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One file, checked; `skipped` steps are listed and not done."""
+    """One file, checked.
+
+    `skipped` steps are listed and not done; `arguments` are the options of the command line that
+    changed the scenario.
+    """
 
     name: str
     file: str
@@ -171,6 +176,7 @@ class Scenario:
     faults: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     skipped: frozenset[int] = frozenset()
+    arguments: tuple[str, ...] = ()
 
 
 def verbs() -> dict[str, tuple[type[Step], bool]]:

@@ -37,7 +37,7 @@ class Override:
     @property
     def place(self) -> Place:
         """Say that the value comes from the command line."""
-        return Place(f"--set {self.path}={self.value}")
+        return Place(f"--set {self.text}")
 
     def tree(self) -> Tree:
         """Give the value: text, or a list or table when it is written as one."""
@@ -45,38 +45,43 @@ class Override:
             return parse_tree(self.value, self.place.origin)
         return Text(self.value, self.place)
 
-    def apply(self, scenario: Table) -> None:
-        """Change the step or the head that has the name; others are left alone."""
+    @property
+    def text(self) -> str:
+        """Write it as it was given."""
+        return f"{self.path}={self.value}"
+
+    def apply(self, scenario: Table) -> bool:
+        """Change the step or the head that has the name; say whether there was one."""
         steps = scenario.values.get("steps")
         named = _named(steps) if isinstance(steps, Items) else {}
         self._names |= set(named)
         for name in sorted(named, key=len, reverse=True):
             if self.path.startswith(f"{name}."):
-                self._set_in_step(named[name], self.path.removeprefix(f"{name}.").split("."))
-                return
+                path = self.path.removeprefix(f"{name}.").split(".")
+                return self._set_in_step(named[name], path)
         first, *rest = self.path.split(".")
         if first in HEAD and first not in named:
-            self._put(scenario, [first, *rest])
+            return self._put(scenario, [first, *rest])
+        return False
 
-    def _set_in_step(self, step: Table, path: list[str]) -> None:
+    def _set_in_step(self, step: Table, path: list[str]) -> bool:
         verb = next((key for key in step.values if key in VERBS), None)
         if path[0] in MODIFIERS or path[0] == verb:
-            self._put(step, path)
-            return
+            return self._put(step, path)
         model = VERBS[verb][0] if verb else None
         if verb is None or model is None or path[0] not in model.options():
             known = [*MODIFIERS, *([verb] if verb else []), *(model.options() if model else [])]
             self._wrong_field = did_you_mean(path[0], known, "The step has")
-            return
+            return False
         value = step.values[verb]
         if not isinstance(value, Table) or model.main in model.typed:
             main = spoken(model.main)
             bare = isinstance(value, Text) and value.plain and not value.value
             kept = {} if bare or not main else {main: value}
             value = step.values[verb] = Table(kept, dict.fromkeys(kept, value.place), value.place)
-        self._put(value, path)
+        return self._put(value, path)
 
-    def _put(self, table: Table, path: list[str]) -> None:
+    def _put(self, table: Table, path: list[str]) -> bool:
         for key in path[:-1]:
             inner = table.values.get(key)
             if not isinstance(inner, Table):
@@ -87,6 +92,7 @@ class Override:
         table.values[path[-1]] = self.tree()
         table.keys[path[-1]] = self.place
         self.used = True
+        return True
 
     def unused(self) -> Problem:
         """Say why nothing was set."""
@@ -133,7 +139,11 @@ def select(
     if problems:
         raise ScenarioError(problems)
     return [
-        replace(scenario, skipped=_left_out(scenario, only, skip))
+        replace(
+            scenario,
+            skipped=_left_out(scenario, only, skip),
+            arguments=scenario.arguments + _arguments(scenario, only, skip),
+        )
         for scenario in scenarios
         if scenario.name not in skip
         and (not only or {scenario.name, *(step.name for step in scenario.steps)} & set(only))
@@ -146,6 +156,18 @@ def _left_out(scenario: Scenario, only: Sequence[str], skip: Sequence[str]) -> f
         step.number
         for step in scenario.steps
         if (chosen and step.number not in chosen) or (step.name and step.name in skip)
+    )
+
+
+def _arguments(scenario: Scenario, only: Sequence[str], skip: Sequence[str]) -> tuple[str, ...]:
+    """Write those options again that mean steps of this scenario."""
+    names = {step.name for step in scenario.steps if step.name}
+    return tuple(
+        word
+        for option, given in (("--only", only), ("--skip", skip))
+        for name in given
+        if name in names
+        for word in (option, name)
     )
 
 

@@ -13,7 +13,7 @@ from typing import Final, cast
 from bridge.testing.scenario.checking import Checker, no_value
 from bridge.testing.scenario.expectations import Expectation
 from bridge.testing.scenario.model import Modifiers, PlannedStep, verbs
-from bridge.testing.scenario.problems import Place, Problem, did_you_mean
+from bridge.testing.scenario.problems import Place, did_you_mean
 from bridge.testing.scenario.steps import ACTIONS, Action, Dial, Step, spoken
 from bridge.testing.scenario.yaml_tree import Items, Table, Text, Tree
 
@@ -29,7 +29,6 @@ class StepReader:
     checker: Checker
     phones: tuple[str, ...] | None
     steps: list[PlannedStep] = field(default_factory=list)
-    warnings: list[Problem] = field(default_factory=list)
     _names: dict[str, Place] = field(default_factory=dict)
 
     def read(self, items: Items) -> None:
@@ -115,7 +114,7 @@ class StepReader:
             return None
         else:
             options = Table({main: value}, {main: key}, value.place)
-        self._look_for_comments(options)
+        self._refuse_cut_off(options)
         made = self.checker.model(model, options, model.typed, labels)
         return cast("Dial | Action | Expectation | None", made)
 
@@ -166,18 +165,15 @@ class StepReader:
             self.checker.say(place, what, "Give each step its own.")
         self._names.setdefault(name, place)
 
-    def _look_for_comments(self, options: Table) -> None:
-        """Warn of what looks like text cut off by a #; two spaces before it say that it is not."""
+    def _refuse_cut_off(self, options: Table) -> None:
+        """Refuse what looks like text cut off by a #; two spaces before it say that it is not."""
         for value in options.values.values():
             if isinstance(value, Text) and value.value and value.comment.startswith(" #"):
-                self.warnings.append(
-                    Problem(
-                        value.place,
-                        f"“{value.comment.strip()}” is a comment, the value is “{value.value}”.",
-                        "Put it in quotes if the # belongs to it, "
-                        "or two spaces before the # if it does not.",
-                        self.checker.step,
-                    )
+                self.checker.say(
+                    value.place,
+                    f"“{value.comment.strip()}” is a comment in YAML, so the value is only "
+                    f"“{value.value}”.",
+                    "Put the value in quotes if the # belongs to it, else two spaces before the #.",
                 )
 
 

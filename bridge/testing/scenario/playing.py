@@ -41,7 +41,6 @@ class Options:
     faults: tuple[str, ...] = ()
     trace: Path | None = None
     record: Path | None = None
-    arguments: tuple[str, ...] = ()
 
 
 class Watching(Protocol):
@@ -158,7 +157,7 @@ def _command(scenario: Scenario, options: Options, seed: int) -> str:
         *(("--fault", fault) for fault in options.faults),
     ):
         words += [name, value] if value else []
-    return shlex.join([*words, *options.arguments])
+    return shlex.join([*words, *scenario.arguments])
 
 
 __all__ = ["LARGEST_SEED", "Options", "Watching", "app_running", "app_url", "play_all"]

@@ -135,8 +135,7 @@ def _case(suite: ET.Element, result: ScenarioResult) -> None:
         )
         failure.text = _xml("\n\n".join(f"{where}\n{text}" for where, text in messages))
     steps = (
-        f"{one.status:8} {one.step.place.line:4}  {one.step.label}  {one.step.title}"
-        for one in result.steps
+        f"{one.status:8} line {one.step.place.line:4}  {one.step.label}" for one in result.steps
     )
     warnings = "".join(f"\nwarning: {text}" for text in result.warnings)
     output = "\n".join(steps) + f"{warnings}\n\n{result.timeline}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ STYLES: Final[dict[Status | StepStatus, str]] = {
     "not run": "dim",
 }
 _INDENT: Final = "    "
+#: Control characters, and those that turn the direction of writing.
+_STEERING: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def make_console(stream: IO[str]) -> Console:
@@ -41,12 +44,11 @@ class Progress:
     def begin(self, scenario: Scenario) -> None:
         """Announce a scenario."""
         self._count += 1
-        if self._verbose or self._console.is_terminal:
-            line = f"[{self._count}/{self._total}] {scenario.name}"
-            if self._verbose or not self._console.is_terminal:
-                self._console.print(Text(line, "bold"))
-            else:
-                self._passing(line)
+        line = f"[{self._count}/{self._total}] {scenario.name}"
+        if self._verbose:
+            self._console.print(Text(line, "bold"))
+        elif self._console.is_terminal:
+            self._passing(line)
 
     def step(self, result: StepResult) -> None:
         """Report a step."""
@@ -71,7 +73,7 @@ class Progress:
     def _passing(self, text: str) -> None:
         """Write a line that the next one replaces."""
         width = shutil.get_terminal_size().columns - 1
-        self._console.file.write(f"\r{text[:width]:{width}}\r")
+        self._console.file.write(f"\r{visible(text)[:width]:{width}}\r")
         self._console.file.flush()
 
 
@@ -104,12 +106,17 @@ def print_plan(scenarios: Sequence[Scenario], stream: IO[str]) -> None:
             console.print(f"  {step.number:3}  {phone}{step.title}{name}{soft}{skipped}")
 
 
+def visible(text: str) -> str:
+    """Keep what an app says from steering the terminal."""
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def _failure(result: ScenarioResult, console: Console) -> None:
     console.print(Text(f"{result.status.upper()}  {result.scenario.name}", "bold red"))
     for where, text in result.messages():
-        console.print(Text(f"  {where}", "bold"))
+        console.print(Text(f"  {visible(where)}", "bold"))
         for line in text.splitlines():
-            console.print(Text(_INDENT + line.rstrip()))
+            console.print(Text((_INDENT + visible(line)).rstrip()))
     console.print(f"  seed {result.seed}, profile {result.scenario.profile or 'normal'}")
     if result.reproduce and not any(result.reproduce in text for _, text in result.messages()):
         console.print(f"  again: {result.reproduce}")
