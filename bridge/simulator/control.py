@@ -84,13 +84,14 @@ def transfer(
     if plivo.transfers[uuid] > MOST_TRANSFERS:
         line.post(HungUp(LOOP_DETECTED))
         return True
-    if legs != "aleg" and party is not None:
-        party.depart()
-        party.post(Transferred(bleg_url, bleg_method))
+    # The call first: its Dial is broken off, not ended by the party that leaves.
     if legs != "bleg":
         if isinstance(line, Party) and line.here:
             line.depart()
         line.post(Transferred(aleg_url, aleg_method))
+    if legs != "aleg" and party is not None:
+        party.depart()
+        party.post(Transferred(bleg_url, bleg_method))
     return True
 
 

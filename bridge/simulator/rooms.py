@@ -53,6 +53,10 @@ class Room:
     floor: str = ""
     members: dict[str, Member] = field(default_factory=dict)
     recording: BackgroundRecording | None = None
+    #: Where it is known by its name; None = among the conferences.
+    among: dict[str, Room] | None = None
+    #: How many status callbacks it had.
+    told: int = 0
     _limit: asyncio.Event | None = None
 
     @property
@@ -190,8 +194,9 @@ class Room:
 
     def _close(self) -> None:
         self.over = True
-        if self.plivo.rooms.get(self.name) is self:
-            del self.plivo.rooms[self.name]
+        known = self.plivo.rooms if self.among is None else self.among
+        if known.get(self.name) is self:
+            del known[self.name]
         if self._limit is not None:
             self._limit.set()
         if self.recording is not None:

@@ -14,6 +14,8 @@ from bridge.simulator.elements.dial import dial
 from bridge.simulator.elements.dtmf import dtmf
 from bridge.simulator.elements.get_digits import get_digits
 from bridge.simulator.elements.hangup import hangup
+from bridge.simulator.elements.multi_party_call import multi_party_call
+from bridge.simulator.elements.record import record
 from bridge.simulator.elements.redirect import redirect
 from bridge.simulator.elements.speak_play import play, pre_answer, speak
 from bridge.simulator.elements.wait import wait
@@ -33,8 +35,10 @@ HANDLERS: Final[dict[str, Handler]] = {
     "Dial": dial,
     "GetDigits": get_digits,
     "Hangup": hangup,
+    "MultiPartyCall": multi_party_call,
     "Play": play,
     "PreAnswer": pre_answer,
+    "Record": record,
     "Redirect": redirect,
     "Speak": speak,
     "Wait": wait,
