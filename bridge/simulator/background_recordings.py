@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bridge.simulator.recordings import Recording
+from bridge.simulator.recordings import Recording, recording_url
 
 if TYPE_CHECKING:
     from bridge.simulator.line import Line
 
 
 class BackgroundRecording:
-    """A recording that runs until it is stopped; `report` hears of it then, once."""
+    """A recording that runs until it is stopped; `report` hears of it then, once.
+
+    With `begins=False` it runs only from `begin` on; its URL is known before.
+    """
 
     def __init__(
         self,
@@ -21,31 +24,46 @@ class BackgroundRecording:
         report: Callable[[Recording], None],
         *,
         conference_name: str = "",
+        begins: bool = True,
     ) -> None:
         identity = line.leg.new_uuid()
-        account = line.plivo.account.auth_id
-        host = line.plivo.media_url
-        url = f"{host}/v1/Account/{account}/Recording/{identity}.{file_format}"
         self.line = line
         self.recording = Recording(
             identity,
-            url,
+            recording_url(line.plivo, identity, file_format),
             file_format,
             "" if conference_name else line.uuid,
             line.clock.now(),
             conference_name=conference_name,
         )
         self._report = report
-        line.plivo.recordings[identity] = self.recording
-        line.add("records", "a recording begins", recording_id=identity, seconds=-1, url=url)
+        self._begun = False
+        if begins:
+            self.begin()
 
     @property
     def running(self) -> bool:
-        """Say whether it still runs."""
-        return self.recording.seconds < 0
+        """Say whether it runs."""
+        return self._begun and self.recording.seconds < 0
+
+    def begin(self) -> None:
+        """Begin it; a second time does nothing."""
+        if self._begun:
+            return
+        self._begun = True
+        line, recording = self.line, self.recording
+        recording.began = line.clock.now()
+        line.plivo.recordings[recording.recording_id] = recording
+        line.add(
+            "records",
+            "a recording begins",
+            recording_id=recording.recording_id,
+            seconds=-1,
+            url=recording.url,
+        )
 
     def stop(self) -> None:
-        """End it; a second time does nothing."""
+        """End it; does nothing unless it runs."""
         if not self.running:
             return
         line, recording = self.line, self.recording

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from bridge.simulator.clock import SimulationClock
     from bridge.simulator.platform import Application, Plivo
     from bridge.simulator.profile import Profile
-    from bridge.simulator.recordings import Recording
 
 #: Where the framework Plivo published gives up a call that only goes from document to document.
 MOST_DOCUMENTS: Final = 9999
@@ -63,13 +62,14 @@ class Line(Inbox):
         self.parent = parent
         self.longest_s = longest_s
         self.legs: list[Line] = []
-        self.recordings: list[Recording] = []
         self.element = ""
         self.over = asyncio.Event()
         #: Set and made anew each time a notification of this line was sent.
         self.told = asyncio.Event()
         self._timers: list[asyncio.Event] = []
         self._when_over: list[Callable[[], None]] = []
+        self._at_next_dial: list[tuple[Callable[[], None], Callable[[], None]]] = []
+        self._at_dial_end: list[Callable[[], None]] = []
 
     @property
     def clock(self) -> SimulationClock:
@@ -134,8 +134,22 @@ class Line(Inbox):
             self.leg.status = "in-progress"
             self.leg.answered = self.clock.now()
 
+    def at_next_dial(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
+        """Do something when the next Dial connects, and when it is over."""
+        self._at_next_dial.append((begin, end))
+
     def dial_connected(self) -> None:
         """Hear that a party was connected: what waits for it (Record, startOnDialAnswer) begins."""
+        waiting, self._at_next_dial = self._at_next_dial, []
+        for begin, end in waiting:
+            begin()
+            self._at_dial_end.append(end)
+
+    def dial_over(self) -> None:
+        """Hear that a Dial is over: what began with its connection ends."""
+        ending, self._at_dial_end = self._at_dial_end, []
+        for end in ending:
+            end()
 
     # What the line asks for and reports.
 

@@ -66,6 +66,8 @@ async def dial(line: Line, element: Element) -> Follow | None:
         dialling.drop(HUNG_UP_BY_API if connected else CANCELLED_BY_API)
         report_after_transfer(line, element, _result(dialling, "ORIGINATOR_CANCEL", "cancel"))
         raise
+    finally:
+        line.dial_over()
     last = dialling.last.ending if dialling.last is not None else None
     cause, status = (last[0], unanswered_status(last)) if last else ("NORMAL_CLEARING", "failed")
     return line.follow(element, _result(dialling, cause, status))
