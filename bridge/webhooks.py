@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 import structlog
 from aiohttp import ClientPayloadError, web
@@ -269,18 +269,21 @@ def _pairs(encoded: bytes) -> list[tuple[str, str]]:
     text = encoded.decode("utf-8", "replace")
     if text.count("&") >= MOST_FIELDS:
         raise web.HTTPBadRequest(text=f"A form with at most {MOST_FIELDS} fields is expected.\n")
-    # Splitting first and decoding only where something is encoded costs a third of the usual way.
-    fields = (field.partition("=") for field in text.split("&") if field)
-    pairs = [(name, value) for name, _, value in fields]
-    if "%" in text or "+" in text:
-        pairs = [(_decoded(name), _decoded(value)) for name, value in pairs]
+    if "+" in text:
+        text = text.replace("+", " ")
+    pairs: list[tuple[str, str]] = []
+    # Decoding only where something is encoded costs a third of urllib's parse_qsl.
+    for field in text.split("&"):
+        if field:
+            name, _, value = field.partition("=")
+            if "%" in field:
+                name, value = _decoded(name), _decoded(value)
+            pairs.append((name, value))
     return pairs
 
 
 def _decoded(text: str) -> str:
-    if "+" in text:
-        text = text.replace("+", " ")
-    return unquote(text, errors="replace") if "%" in text else text
+    return unquote_to_bytes(text).decode("utf-8", "replace") if "%" in text else text
 
 
 def _xml(document: bytes) -> web.Response:
