@@ -9,6 +9,7 @@ Below the public URL:
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b, sha256
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -37,7 +38,11 @@ def unguessable(secret: bytes, *parts: str) -> str:
 
 def continuation_url(public_url: str, app: str, callid: int, step: int, kind: str) -> str:
     """Address of a continuation of document `step`."""
-    return f"{public_url}/plivo/{quote(app)}/{callid}/{step}/{kind}{RETRIES}"
+    return f"{public_url}/plivo/{_quoted(app)}/{callid}/{step}/{kind}{RETRIES}"
+
+
+#: There are a few apps, and each document names one.
+_quoted = lru_cache(maxsize=256)(quote)
 
 
 class Nowhere:
@@ -79,7 +84,7 @@ class DocumentAddresses:
         asset: Callable[[str], bytes],
     ) -> None:
         self._public_url = public_url
-        self._call = f"{public_url}/plivo/{quote(app)}/{callid}/{step}"
+        self._call = f"{public_url}/plivo/{_quoted(app)}/{callid}/{step}"
         self._name = name
         self._secret = secret
         self._expires_at = expires_at

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bridge.settings import Settings
     from bridge.settings_model import AppSettings
     from bridge.store.protocol import Store
+    from mappings._plivo.voices import VoiceMatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class App:
 class Runtime:
     """Everything outside of one call. `rest` is None when Plivo's REST API is switched off.
 
-    `open_commands` counts the commands of live calls by name and version.
+    `open_commands` counts the commands of live calls by name and version; `voices` remembers the
+    Plivo voices that were chosen for the voices of apps.
     """
 
     settings: Settings
@@ -43,6 +45,7 @@ class Runtime:
     library: Library
     apps: dict[str, App]
     open_commands: Counter[tuple[str, int]] = field(default_factory=Counter)
+    voices: dict[str, VoiceMatch] = field(default_factory=dict)
 
 
 __all__ = ["App", "Runtime"]

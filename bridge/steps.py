@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mappings._kernel.command import Command
     from mappings._kernel.events import Event
     from mappings._kernel.facts import Fact
+    from mappings._plivo.voices import VoiceMatch
     from mappings._rt.params import Params
     from mappings._rt.reader import RtResponse
 
@@ -35,6 +36,10 @@ DIVERGED: Final = (
     "REPLAY_DIVERGED: the command could not be resumed by this version of the bridge; "
     "the call goes on"
 )
+
+
+#: Names of voices remembered; an app may make them up.
+MOST_VOICES: Final = 1000
 
 
 def start(runtime: Runtime, app: App, state: CallState, response: RtResponse) -> Outcome:
@@ -49,7 +54,7 @@ def start(runtime: Runtime, app: App, state: CallState, response: RtResponse) ->
     command = newest(response.command)
     params = command.read_params(response.params)
     context = _context(runtime, app, state, command, params)
-    known = _known(command, response)
+    known = _known(command, response.params)
     started = CommandStarted(
         command.name, command.version, response.command_id, known, snapshot(context)
     )
@@ -126,13 +131,22 @@ def request_body(state: CallState, *, status: str = "") -> bytes:
     )
 
 
-def _known(command: Command[Params], response: RtResponse) -> dict[str, object]:
+def _known(command: Command[Params], params: dict[str, Any]) -> dict[str, Any]:
     """Keep only the params the command knows: the rest is ignored and not worth storing."""
-    names: set[str] = set()
-    for name, info in command.params.model_fields.items():
-        names.add(name)
-        names.update(getattr(info.validation_alias, "choices", ()))
-    return {name: value for name, value in response.params.items() if name in names}
+    if params.keys() <= command.known:
+        return params
+    return {name: value for name, value in params.items() if name in command.known}
+
+
+def _voice(runtime: Runtime, name: str) -> VoiceMatch:
+    """Choose the Plivo voice for a voice of an app; apps use the same few again and again."""
+    match = runtime.voices.get(name)
+    if match is None:
+        settings = runtime.settings
+        match = resolve_voice(name, settings.voices, settings.default_voice)
+        if len(runtime.voices) < MOST_VOICES:
+            runtime.voices[name] = match
+    return match
 
 
 def _context(
@@ -142,9 +156,7 @@ def _context(
     library: dict[str, str | None] = {}
     for media in command.media_of(params):
         if isinstance(media, TtsMedia) and media.voice not in voices:
-            match = resolve_voice(
-                media.voice, runtime.settings.voices, runtime.settings.default_voice
-            )
+            match = _voice(runtime, media.voice)
             voices[media.voice] = (match.voice.voice, match.voice.language)
             if not match.exact:
                 log.warning("voice.replaced", call=state.callid, app=app.hash, why=match.reason)

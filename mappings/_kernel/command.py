@@ -41,10 +41,14 @@ class Command(Generic[P]):
     flow: Callable[[P, CallContext], Flow]
     version: int = 1
     media: tuple[str, ...] = field(init=False)
+    known: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Find the params that hold rt_media."""
+        """Find the params that hold rt_media, and every name a param may come under."""
+        fields = self.params.model_fields
+        aliases = (getattr(info.validation_alias, "choices", ()) for info in fields.values())
         object.__setattr__(self, "media", media_fields(self.params))
+        object.__setattr__(self, "known", frozenset(fields).union(*aliases))
 
     def read_params(self, raw: Mapping[str, Any]) -> P:
         """Read what the app sent, tolerantly. Raises CommandRefused INVALID_PARAMS."""

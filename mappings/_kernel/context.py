@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, assert_never
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, Literal, assert_never
 
 from mappings._kernel.errors import CommandRefused
 from mappings._plivo.verbs import Asset, Play, Speak
@@ -73,7 +74,8 @@ class CallContext:
         return () if self.answered else (Play(Asset("silence")),)
 
 
-_DEFAULTS: dict[str, Any] = {
+#: Left out of a snapshot at these values.
+_DEFAULTS: Final[dict[str, Any]] = {
     "caller_id": "",
     "answered": False,
     "rest": True,
@@ -83,6 +85,8 @@ _DEFAULTS: dict[str, Any] = {
     "voices": {},
     "library": {},
 }
+_NAMES: Final = frozenset(CallContext.__slots__)
+_get_sparse = attrgetter(*_DEFAULTS)
 
 
 def _speak(text: str, voice: str, language: str) -> tuple[Sound, ...]:
@@ -100,8 +104,7 @@ def snapshot(context: CallContext) -> dict[str, Any]:
         "name": context.name,
         "scope": context.scope,
     }
-    for name, default in _DEFAULTS.items():
-        value = getattr(context, name)
+    for (name, default), value in zip(_DEFAULTS.items(), _get_sparse(context), strict=True):
         if value != default:
             stored[name] = value
     return stored
@@ -109,7 +112,7 @@ def snapshot(context: CallContext) -> dict[str, Any]:
 
 def restore(inputs: Mapping[str, Any]) -> CallContext:
     """Read a stored snapshot back; unknown keys of a newer release are ignored."""
-    known = {key: inputs[key] for key in inputs if key in CallContext.__slots__}
+    known = {key: inputs[key] for key in inputs if key in _NAMES}
     if "voices" in known:
         known["voices"] = {name: (pair[0], pair[1]) for name, pair in known["voices"].items()}
     return CallContext(**known)
