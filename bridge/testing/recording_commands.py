@@ -95,12 +95,35 @@ def redact(recording: Path, **options: Any) -> None:
     _finish(*redact_main(recording, **options))
 
 
+@click.command()
+@click.argument("recording", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--call", type=int, help="Which call; needed when there are several.")
+@click.option(
+    "--to", type=click.Choice(["scenario", "pytest"]), required=True, help="What to write."
+)
+@click.option(
+    "-o",
+    "target",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write there, not to standard output.",
+)
+def codegen(recording: Path, **options: Any) -> None:
+    """Make a test of a recorded call.
+
+    It expects what the caller heard, the parties that were dialled, recordings, conferences, results and how the call ended, and does what
+    the caller did.
+    """
+    from bridge.testing.codegen.command import codegen_main  # noqa: PLC0415 -- keeps --help fast
+
+    _finish(*codegen_main(recording, **options))
+
+
 def _finish(text: str, status: int) -> NoReturn:
     """Print a report, or to standard error what was wrong with the usage, and exit."""
     click.echo(text, nl=False, err=status == _USAGE_ERROR)
     sys.exit(status)
 
 
-COMMANDS: Final = (verify, redact)
+COMMANDS: Final = (verify, redact, codegen)
 
-__all__ = ["COMMANDS", "redact", "verify"]
+__all__ = ["COMMANDS", "codegen", "redact", "verify"]

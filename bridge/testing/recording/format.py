@@ -58,12 +58,16 @@ class _Line(BaseModel):
 
 
 class Header(_Line):
-    """The first line: what the file is, how it was redacted, and which bridge wrote it."""
+    """The first line: what the file is, how it was redacted, and which bridge wrote it.
+
+    `kept` lists the numbers that are real although others are masked.
+    """
 
     format: str = FORMAT
     version: int = VERSION
     redact: Level
     bridge: str = Field(default_factory=lambda: installed_version("plivo-rt-bridge"))
+    kept: tuple[str, ...] = Field((), strict=False)
 
 
 class RecordedTurn(_Line):
@@ -126,7 +130,7 @@ class Recording:
 def dump_line(line: Header | RecordedTurn) -> bytes:
     """Write one line, without what has its default."""
     if isinstance(line, Header):
-        members = line.model_dump()
+        members = line.model_dump(exclude={"kept"} if not line.kept else None)
     else:
         members = line.model_dump(exclude_defaults=True)
         if line.reply is not None:

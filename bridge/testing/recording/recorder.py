@@ -147,7 +147,10 @@ class Recorder:
             if call in self._last:
                 last = self._last[call]
                 turns[last] = turns[last].model_copy(update={"after": tuple(entries)})
-        return Recording(Header(redact=self._redactor.level), tuple(self._redactor.turns(turns)))
+        return Recording(
+            Header(redact=self._redactor.level, kept=self._redactor.kept),
+            tuple(self._redactor.turns(turns)),
+        )
 
     def close(self) -> None:
         """Write the file and stop. Raises RecordingError when it cannot be written."""

@@ -71,7 +71,8 @@ class Redactor:
         self, level: Level = "all", *, key: bytes | None = None, keep: Iterable[str] = ()
     ) -> None:
         self.level = level
-        self._masks = Masks(key, tuple(keep))
+        self.kept = tuple(keep)
+        self._masks = Masks(key, self.kept)
         self._names: dict[str, str] = {}
 
     def turns(self, turns: Sequence[RecordedTurn]) -> list[RecordedTurn]:
@@ -277,7 +278,7 @@ def redact_recording(recording: Recording, redactor: Redactor) -> Recording:
     if recording.header.redact != "none" and redactor.level == "none":
         return recording
     level = max(recording.header.redact, redactor.level, key=LEVELS.index)
-    header = Header(redact=level, bridge=recording.header.bridge)
+    header = Header(redact=level, bridge=recording.header.bridge, kept=redactor.kept)
     return Recording(header, tuple(redactor.turns(recording.turns)))
 
 

@@ -47,6 +47,7 @@ def test_masked_copy_leaves_the_old_file(old: Path, tmp_path: Path) -> None:
 
     assert (0, before) == (result.exit_code, old.read_bytes())
     (turn,) = read_recording(copy).turns
+    assert ("+33 1 87 65 43 21",) == read_recording(copy).header.kept
     assert ("+33187654321", "4821") == (turn.request["number"], turn.request["command_result"])
     assert "612345678" not in copy.read_text()
 

@@ -60,7 +60,7 @@ def test_file_is_read_as_it_was_written(path: Path, recorded: Make) -> None:
     }
     heard = {"at": 1.5, "kind": "hears", "leg": 0, "text": "Größe 12"}
     recording = Recording(
-        Header(redact="none"),
+        Header(redact="numbers", kept=("+33187654321",)),
         (
             recorded(reply, caller=(heard,)),
             recorded(turn=2, body="<b>no</b>", call_status="HANGUP"),

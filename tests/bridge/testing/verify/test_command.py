@@ -12,7 +12,15 @@ from aiohttp import web
 from click.testing import CliRunner, Result
 
 from bridge.__main__ import main
-from bridge.testing.recording import Header, RecordedTurn, Recording, write_recording
+from bridge.testing.recording import (
+    Header,
+    Level,
+    RecordedTurn,
+    Recorder,
+    Recording,
+    write_recording,
+)
+from bridge.testing.rig import rig
 from examples.ivr import make_app, next_command
 
 REQUEST: dict[str, Any] = {
@@ -97,6 +105,35 @@ def test_app_that_answers_as_recorded_exits_0(recording: Path, app_url: str) -> 
 
     assert 0 == result.exit_code, result.output
     assert "2 calls: 12 of 12 compared turns are as recorded.\n" in result.output
+
+
+@pytest.mark.parametrize("level", ["none", "numbers", "all"])
+def test_recorded_simulation_is_the_same_again(tmp_path: Path, app_url: str, level: Level) -> None:
+    """A call recorded on the simulated Plivo, masked or not, is answered as it was."""
+    path = tmp_path / "simulated.jsonl"
+
+    async def record() -> None:
+        async with rig(make_app()) as it:
+            with Recorder(path, redact=level) as recorder:
+                it.timeline.listeners.append(recorder.entry)
+                call = await it.phone().dial()
+                await call.press("42#")
+                await call.press("1")
+                await call.busy(leg=1)
+                await call.no_answer(leg=2)
+                await call.press("0")
+                await call.hang_up()
+                assert await it.finish()
+
+    asyncio.run(record())
+
+    result = verify(path, "--app", app_url, "--format", "json")
+
+    report = json.loads(result.stdout)
+    assert 0 == result.exit_code, result.stdout
+    # Two numbers dialled by the app are masked.
+    assert (level != "none") * 2 == report["compared_by_shape"]
+    assert {"same": 8, "differs": 0, "ignored": 1, "not compared": 0} == report["counts"]
 
 
 def test_app_that_changed_exits_1_and_shows_where(recording: Path, app_url: str) -> None:
