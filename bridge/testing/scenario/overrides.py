@@ -66,9 +66,11 @@ class Override:
 
     def _set_in_step(self, step: Table, path: list[str]) -> bool:
         verb = next((key for key in step.values if key in VERBS), None)
+        model = VERBS[verb][0] if verb else None
+        if verb and model and path[0] == model.main in model.typed:
+            path = [verb, *path[1:]]
         if path[0] in MODIFIERS or path[0] == verb:
             return self._put(step, path)
-        model = VERBS[verb][0] if verb else None
         if verb is None or model is None or path[0] not in model.options():
             known = [*MODIFIERS, *([verb] if verb else []), *(model.options() if model else [])]
             self._wrong_field = did_you_mean(path[0], known, "The step has")

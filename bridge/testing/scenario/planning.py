@@ -159,6 +159,9 @@ class StepReader:
 
     def _remember(self, name: str, table: Table) -> None:
         place = table.values["name"].place
+        if "=" in name:
+            what = f"The name `{name}` has a = in it."
+            self.checker.say(place, what, "Leave it out, for --set.")
         if name in self._names:
             line = self._names[name].line
             what = f"The step in line {line} has the name `{name}` too."
