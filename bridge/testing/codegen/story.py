@@ -287,8 +287,9 @@ def _merged(steps: Sequence[Step], step: Step) -> Step | None:
         return None
     if step.method == last.method == "press":
         return Step("press", (last.positional[0] + step.positional[0],), last.named, step.leg)
-    if step.method == "press" and last.method == "speak" and not last.named.get("key"):
-        return Step("speak", last.positional, {**last.named, "key": step.positional[0]})
+    if step.method == "press" and last.method == "speak" and last.named.get("key") == "":
+        key = step.positional[0]
+        return Step("speak", last.positional, {} if key == "#" else {"key": key})
     if step.method == last.method == "expect_dialled" and step.named == last.named:
         return Step(step.method, (last.positional[0] + step.positional[0],), step.named)
     return None

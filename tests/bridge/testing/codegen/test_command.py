@@ -67,7 +67,26 @@ async def caller_hangs_up(call: Call) -> None:
     await call.hang_up()
 
 
-CALLS: list[Act] = [nobody_answers, somebody_answers, caller_is_silent, caller_hangs_up]
+async def message_and_conference(call: Call) -> None:
+    """Leave a message, hear it, wait in the conference, leave it."""
+    await call.press("42#")
+    await call.press("0")
+    await call.speak(4)
+    await call.press("2")
+    await call.expect_room(members=1)
+    await call.wait(10)
+    await call.press("*")
+    await call.press("9")
+    await call.expect_ended()
+
+
+CALLS: list[Act] = [
+    nobody_answers,
+    somebody_answers,
+    message_and_conference,
+    caller_is_silent,
+    caller_hangs_up,
+]
 each_call = pytest.mark.parametrize("act", CALLS, ids=lambda act: str(act.__name__))
 each_level = pytest.mark.parametrize("level", ["none", "all"])
 

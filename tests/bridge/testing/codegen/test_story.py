@@ -113,7 +113,8 @@ def test_speaking_ends_with_the_key_that_was_pressed(recorded: Recorded) -> None
     """Without a key the caller falls silent."""
     assert [
         Step("expect_recording"),
-        Step("speak", (4.0,), {"key": "#"}),
+        Step("speak", (4.0,)),
+        Step("speak", (3.0,), {"key": "*"}),
         Step("speak", (2.0,), {"key": ""}),
         Step("say", ("yes",)),
     ] == steps(
@@ -122,6 +123,8 @@ def test_speaking_ends_with_the_key_that_was_pressed(recorded: Recorded) -> None
             does("speak", seconds=4.0),
             does("press", keys="#"),
             {"kind": "records", "seconds": 4.0},
+            does("speak", seconds=3.0),
+            does("press", keys="*"),
             does("speak", seconds=2.0),
             does("say", text="yes"),
         )
