@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from bridge.simulator.background_recordings import BackgroundRecording, lengths
 from bridge.simulator.causes import HUNG_UP_BY_API, LOOP_DETECTED
@@ -15,11 +15,13 @@ from bridge.simulator.document import Element
 from bridge.simulator.elements.speak_play import announce
 from bridge.simulator.inputs import HungUp, Transferred
 from bridge.simulator.leg import Method
-from bridge.simulator.line import Line
 from bridge.simulator.party import Party
-from bridge.simulator.platform import Plivo
-from bridge.simulator.recordings import Recording
-from bridge.simulator.rooms import Room
+
+if TYPE_CHECKING:
+    from bridge.simulator.line import Line
+    from bridge.simulator.platform import Plivo
+    from bridge.simulator.recordings import Recording
+    from bridge.simulator.rooms import Room
 
 Legs = Literal["aleg", "bleg", "both"]
 
