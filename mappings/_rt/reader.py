@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from json.scanner import make_scanner
 from typing import Any, Final, NoReturn
 
 _MARGIN: Final = "\ufeff \t\r\n\v\f"
@@ -20,11 +21,10 @@ _SHOWN_NAME: Final = 64
 #: No param of the RT page nests deeper than two levels; what follows copes with this many.
 _DEPTH: Final = 100
 
-_OPEN: Final = re.compile(r"\{[ \t\n\r]*")
-_KEY: Final = re.compile(
-    r'"([^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*)"[ \t\n\r]*:[ \t\n\r]*', re.DOTALL
-)
-_NEXT: Final = re.compile(r"[ \t\n\r]*(?:,[ \t\n\r]*|(\}))")
+_KEY: Final = r'"([^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*)"[ \t\n\r]*:[ \t\n\r]*'
+# The object up to its first value or its end; what lies between two values, or ends it.
+_FIRST: Final = re.compile(rf"\{{[ \t\n\r]*(?:{_KEY}|\}})", re.DOTALL)
+_LATER: Final = re.compile(rf"[ \t\n\r]*(?:,[ \t\n\r]*{_KEY}|\}})", re.DOTALL)
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _OBJECT_LATER: Final = re.compile(r'\{\s*["}]')
 
@@ -61,7 +61,7 @@ def read_response(body: bytes) -> RtResponse:
     try:
         text = body.decode().strip(_MARGIN)
         members = _members(text, _scan)
-    except (ValueError, RecursionError):
+    except (ValueError, StopIteration, RecursionError):
         text, members = _second_try(body)
     raw_command = members.get("command", _ABSENT)
     command = raw_command[0]
@@ -113,7 +113,11 @@ _INFINITY: Final = float("inf")
 _ABSENT: Final[tuple[Any, str]] = (None, "null")
 _Members = dict[str, tuple[Any, str]]
 # Reading whole numbers is left to the decoder: quicker, but it fails on those of 4300 digits.
-_scan: Final = json.JSONDecoder(parse_float=_float, parse_constant=_no_constant).raw_decode
+# The scanner is `raw_decode` without its sentences, which the second try finds; it takes a decoder,
+# as the standard library uses it, although typeshed says otherwise.
+_scan: Final[Callable[[str, int], tuple[Any, int]]] = make_scanner(
+    json.JSONDecoder(parse_float=_float, parse_constant=_no_constant)  # type: ignore[arg-type] # typeshed
+)
 _scan_patiently: Final = json.JSONDecoder(
     parse_int=_int, parse_float=_float, parse_constant=_no_constant
 ).raw_decode
@@ -122,31 +126,20 @@ _scan_patiently: Final = json.JSONDecoder(
 def _members(text: str, scan: Callable[[str, int], tuple[Any, int]]) -> _Members:
     """Map each top-level key to its value and the value's own text; of duplicates the last wins."""
     members: _Members = {}
-    opened = _OPEN.match(text)
-    if opened is None:
-        raise ValueError(text)
-    at = opened.end()
-    closed = text.startswith("}", at)
-    if closed:
-        at += 1
-    while not closed:
-        key = _KEY.match(text, at)
-        if key is None:
-            raise ValueError(text)
-        name = key[1]
+    found = _FIRST.match(text)
+    while found is not None:
+        name = found[1]
+        at = found.end()
+        if name is None:
+            if at == len(text):
+                return members
+            break
         if "\\" in name:
             name = json.loads(f'"{name}"')
-        start = key.end()
-        value, end = scan(text, start)
-        members[name] = (value, text[start:end])
-        following = _NEXT.match(text, end)
-        if following is None:
-            raise ValueError(text)
-        at = following.end()
-        closed = following[1] is not None
-    if at != len(text):
-        raise ValueError(text)
-    return members
+        value, end = scan(text, at)
+        members[name] = (value, text[at:end])
+        found = _LATER.match(text, end)
+    raise ValueError(text)
 
 
 def _object(field: str, members: _Members, body: bytes) -> tuple[dict[str, Any], str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Final
 
@@ -29,7 +30,8 @@ FIELDS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, unlike other values: with so many fields that would treble the time of making one.
+@dataclass(slots=True)
 class RtRequest:
     """One message to the app, field by field as the RT page names them.
 
@@ -72,6 +74,7 @@ def write_request(r: RtRequest) -> bytes:
         return _mended(text).encode()
 
 
+@lru_cache(maxsize=4096)  # a call asks with the same date in every turn
 def rt_date(epoch_s: float) -> str:
     """Write a time, in seconds since 1970 (years 1 to 9999), as `YYYY-MM-DD HH:MM:SS` in UTC."""
     return datetime.fromtimestamp(epoch_s, UTC).isoformat(" ", "seconds")[:19]
