@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from bridge.tasks import background_tasks
 MONDAY: Final = 1_767_607_200.0
 #: Real s between two looks at whether a simulation is at rest, when nothing tells that it might be.
 _LOOK_AGAIN_S: Final = 0.001
+#: Real s between two looks at what is due, once time runs by itself.
+_TICK_S: Final = 0.05
 #: Turns of the event loop that pass without anybody starting work before it counts as rest.
 _QUIET_TURNS: Final = 3
 
@@ -231,6 +234,33 @@ class SkippingClock(SystemClock):
         self._skipped += seconds
 
 
+class ReleasedClock(VirtualClock):
+    """Virtual time until it is released, and from then on the machine's; for a bridge that serves on."""
+
+    def __init__(self) -> None:
+        super().__init__(time.time())
+        self._ahead_s: float | None = None
+        self._ticking: asyncio.Task[None] | None = None
+
+    def now(self) -> float:
+        """Give the wall time in s; it never goes back, so it may be ahead of the machine's."""
+        if self._ahead_s is None:
+            return super().now()
+        return time.time() + self._ahead_s
+
+    def release(self) -> None:
+        """Let time run by itself from here on."""
+        self._ahead_s = super().now() - time.time()
+        # Not spawned: it waits for real time, which no simulation does.
+        loop = asyncio.get_running_loop()
+        self._ticking = loop.create_task(self._tick(), name="released clock")
+
+    async def _tick(self) -> None:
+        while True:
+            self._advance_to(self.now())
+            await asyncio.sleep(_TICK_S)
+
+
 class RealTime(SystemClock):
     """The machine's clock under a simulation: calls take as long as they would."""
 
@@ -253,6 +283,7 @@ __all__ = [
     "Advancing",
     "Participant",
     "RealTime",
+    "ReleasedClock",
     "SimulationClock",
     "SkippingClock",
     "StuckError",

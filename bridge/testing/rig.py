@@ -251,14 +251,16 @@ async def rig(
         tap = Tap({HASH: base + path}, plivo.clock.now, heard)
         await tap.start()
         stack.push_async_callback(tap.stop)
-        bridge = Bridge(_settings(plivo, tap.url(HASH), app_settings or {}, settings or {}), time)
+        chosen_settings = _settings(plivo, tap.url(HASH), app_settings or {}, settings or {})
+        bridge = Bridge(chosen_settings, time)
         made.append(Rig(plivo, bridge, Contract(allow=allow), chosen, base + path))
         await bridge.start()
         stack.push_async_callback(bridge.stop)
         # Before the bridge, which waits for requests in flight.
         stack.push_async_callback(plivo.halt)
-        plivo.via[PUBLIC_URL] = f"http://127.0.0.1:{bridge.port}"
-        plivo.numbers[digits(number)] = Application.at(PUBLIC_URL, HASH)
+        public_url = chosen_settings.public_url
+        plivo.via[public_url] = f"http://127.0.0.1:{bridge.port}"
+        plivo.numbers[digits(number)] = Application.at(public_url, HASH)
         yield made[0]
 
 
