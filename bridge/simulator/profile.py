@@ -25,6 +25,8 @@ class Profile:
     empty_digits_reach_action: bool = True
     # GetDigits: must every key be in validDigits (reads so in the reference), or the first one (framework)?
     all_digits_validated: bool = True
+    # GetInput hears sound that is no speech: is the action asked with an empty Speech, or is it ignored?
+    noise_reaches_action: bool = False
     # A caller who never speaks: does Record end with its action, or does the next element run?
     silent_record_reaches_action: bool = True
     # Record without finishOnKey: pages say "#", older ones any key.
@@ -77,6 +79,7 @@ HOSTILE = Profile(
     conference_action_after_hangup=True,
     empty_digits_reach_action=False,
     all_digits_validated=False,
+    noise_reaches_action=True,
     silent_record_reaches_action=False,
     record_finish_keys="1234567890*#",
     members_survive_room_end=False,

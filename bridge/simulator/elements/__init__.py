@@ -13,7 +13,9 @@ from bridge.simulator.elements.conference import conference
 from bridge.simulator.elements.dial import dial
 from bridge.simulator.elements.dtmf import dtmf
 from bridge.simulator.elements.get_digits import get_digits
+from bridge.simulator.elements.get_input import get_input
 from bridge.simulator.elements.hangup import hangup
+from bridge.simulator.elements.message import message
 from bridge.simulator.elements.multi_party_call import multi_party_call
 from bridge.simulator.elements.record import record
 from bridge.simulator.elements.redirect import redirect
@@ -34,7 +36,9 @@ HANDLERS: Final[dict[str, Handler]] = {
     "DTMF": dtmf,
     "Dial": dial,
     "GetDigits": get_digits,
+    "GetInput": get_input,
     "Hangup": hangup,
+    "Message": message,
     "MultiPartyCall": multi_party_call,
     "Play": play,
     "PreAnswer": pre_answer,

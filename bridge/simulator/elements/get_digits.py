@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from bridge.simulator.document import Element
@@ -19,12 +20,13 @@ ALL_KEYS = "1234567890*#"
 
 @dataclass(frozen=True, slots=True)
 class Collecting:
-    """How keys are collected; times in s, `finish` may be empty."""
+    """How keys are collected; times in s, `finish` may be empty, `until` is the end in any case."""
 
     timeout: float
     digit_timeout: float
     finish: str
     most: int
+    until: float = inf
 
     @classmethod
     def of(cls, element: Element) -> Collecting:
@@ -114,7 +116,8 @@ async def collect(line: Line, collecting: Collecting, first: Key | None) -> str 
         keys += key.digit
         if len(keys) >= collecting.most:
             break
-        key = await first_key(line, collecting.digit_timeout)
+        left = collecting.until - line.clock.now()
+        key = await first_key(line, min(collecting.digit_timeout, left))
     return keys
 
 
