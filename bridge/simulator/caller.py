@@ -112,6 +112,7 @@ class ScriptedCaller:
         if self._script:
             self.add("problem", f"the call ended before {self._script[0]}")
         self.leg.status = "completed"
+        self.leg.answered = self.leg.began
         await self._end_background()
         await self.flush()
         await self.hang_up(ending)

@@ -125,13 +125,16 @@ class Leg:
         return known | dict(self.extra)
 
     def hangup_parameters(self, ending: Ending, ended: float) -> dict[str, str]:
-        """Give what the hangup URL gets besides; `ended` is wall time in s."""
+        """Give what the hangup URL gets besides; `ended` is wall time in s.
+
+        A call that was never answered lasted no time and has no AnswerTime.
+        """
         cause, code, name, source = ending
-        talking_since = self.began if self.answered is None else self.answered
-        seconds = max(0, round(ended - talking_since)) if self.status == "completed" else 0
+        seconds = 0
         times = {"StartTime": self.began, "EndTime": ended}
-        if self.status == "completed":
-            times["AnswerTime"] = talking_since
+        if self.answered is not None:
+            times["AnswerTime"] = self.answered
+            seconds = max(0, round(ended - self.answered))
         return {
             "Event": "Hangup",
             "HangupCause": cause,

@@ -14,6 +14,8 @@
 | leg | a dialled party changed | leg, state |
 | room | somebody enters or leaves a conference | room, action, member, members |
 | records | a recording began or ended | recording_id, seconds (-1 = began), url |
+| sends | a text message | src, dst, text |
+| streams | the WebSocket of a Stream | action (connects, sends, hears, ends), stream_id, frame, why |
 | listens | an element begins to accept input | element, accepts |
 | rest | a REST request arrived | method, path, body, status, reply |
 | app | one RT turn, added by who listens at the app | request, status, reply, body, failure |
@@ -40,6 +42,8 @@ Kind = Literal[
     "leg",
     "room",
     "records",
+    "sends",
+    "streams",
     "listens",
     "rest",
     "app",
