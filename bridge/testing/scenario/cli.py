@@ -15,12 +15,11 @@ import click
 from bridge.simulator.faults import Fault, FaultError
 from bridge.telemetry import configure_logging
 from bridge.testing.app_under_test import AppStartError
-from bridge.testing.recording.format import RecordingError
 from bridge.testing.scenario.app_address import AddressError, check_app
 from bridge.testing.scenario.files import load
 from bridge.testing.scenario.model import Scenario
 from bridge.testing.scenario.overrides import Override, select
-from bridge.testing.scenario.playing import Options, play_all
+from bridge.testing.scenario.playing import KeepingError, Options, play_all
 from bridge.testing.scenario.problems import ScenarioError
 from bridge.testing.scenario.report_data import step_data, to_json, to_junit
 from bridge.testing.scenario.report_text import (
@@ -75,8 +74,8 @@ def simulate(choice: Choice, options: Options) -> int:
     except AppStartError as error:
         sys.stderr.write(f"{error} {HINT if not options.app_command else ''}".rstrip() + "\n")
         status = UNREACHABLE
-    except (OSError, RecordingError) as error:
-        return _wrong(f"The trace or the recording cannot be written: {error}")
+    except KeepingError as error:
+        return _wrong(str(error))
     try:
         _report(results, status, choice)
     except OSError as error:

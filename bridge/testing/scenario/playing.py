@@ -13,8 +13,10 @@ from random import SystemRandom
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from bridge.errors import BridgeError
 from bridge.simulator.clock import StuckError
 from bridge.testing.app_under_test import AppStartError, running
+from bridge.testing.recording.format import RecordingError
 from bridge.testing.recording.recorder import Recorder
 from bridge.testing.rig import Rig
 from bridge.testing.scenario.model import ProfileName, Scenario
@@ -43,6 +45,10 @@ class Options:
     record: Path | None = None
 
 
+class KeepingError(BridgeError):
+    """A trace or a recording cannot be written; the message says which and why."""
+
+
 class Watching(Protocol):
     """Is told how it goes."""
 
@@ -64,7 +70,7 @@ async def play_all(
 ) -> None:
     """Play them all; `results` grows meanwhile.
 
-    Raises AppStartError as soon as the app cannot be started or reached; the result of the
+    Raises KeepingError, and AppStartError as soon as the app cannot be started or reached; the result of the
     scenario at hand then has the sentence as its error.
     """
     async with app_running(options) as base:
@@ -126,10 +132,14 @@ async def _play(result: ScenarioResult, url: str, options: Options, watching: Wa
             result.error = str(error)
         except Exception:  # noqa: BLE001 -- one scenario must not take the others down
             result.error = f"A fault of the simulation:\n{traceback.format_exc()}"
-        if options.trace is not None:
-            result.files += _traced(options.trace, result, stand.rig, started)
-        if recorder is not None:
-            recorder.close()
+        try:
+            if options.trace is not None:
+                result.files += _traced(options.trace, result, stand.rig, started)
+            if recorder is not None:
+                recorder.close()
+        except (OSError, RecordingError) as error:
+            what = f"{options.trace or options.record}"
+            raise KeepingError(f"Nothing can be kept in {what}: {error}") from None
 
 
 def _traced(folder: Path, result: ScenarioResult, rig: Rig, started: datetime) -> list[str]:
@@ -160,4 +170,12 @@ def _command(scenario: Scenario, options: Options, seed: int) -> str:
     return shlex.join([*words, *scenario.arguments])
 
 
-__all__ = ["LARGEST_SEED", "Options", "Watching", "app_running", "app_url", "play_all"]
+__all__ = [
+    "LARGEST_SEED",
+    "KeepingError",
+    "Options",
+    "Watching",
+    "app_running",
+    "app_url",
+    "play_all",
+]
