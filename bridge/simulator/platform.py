@@ -34,7 +34,9 @@ from bridge.simulator.outbound import CallOptions, Departures, make_call
 from bridge.simulator.party import Party, dial_party
 from bridge.simulator.profile import NORMAL, Profile
 from bridge.simulator.recordings import Recording
+from bridge.simulator.rest.api import Api
 from bridge.simulator.rooms import Room
+from bridge.simulator.server import Server
 from bridge.simulator.timeline import Entry, Timeline
 from bridge.simulator.webhooks import Webhooks
 from bridge.tasks import spawn
@@ -69,6 +71,8 @@ class Plivo:
 
     `via` maps the beginning of a public URL to where its server really listens, as a reverse proxy
     would; URLs outside of it are not fetched as files. `seed` decides about every id and delay.
+    Inside `async with`, `api_url` is where the REST API and the files of recordings are served:
+    on `host` and `port`, 0 = a free one.
     """
 
     def __init__(
@@ -82,6 +86,8 @@ class Plivo:
         via: Mapping[str, str] | None = None,
         method: Method = "POST",
         timeline: Timeline | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         self.clock: SimulationClock = clock or VirtualClock()
         self.account = account or Account()
@@ -119,11 +125,18 @@ class Plivo:
         self.transfers: Counter[str] = Counter()
         #: Recordings asked for through REST, by CallUUID.
         self.recorders: dict[str, list[BackgroundRecording]] = {}
+        self.api = Api(self)
+        self._server = Server(self, host, port)
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0)
         )
+        try:
+            self.api_url = self.media_url = await self._server.start()
+        except OSError:
+            await self._session.close()
+            raise
         return self
 
     async def __aexit__(
@@ -133,6 +146,7 @@ class Plivo:
         traceback: TracebackType | None,
     ) -> None:
         await self.halt()
+        await self._server.stop()
         if self._session is not None:
             await self._session.close()
 
@@ -248,7 +262,7 @@ class Plivo:
 
     # Time.
 
-    def later(self, seconds: float, action: Callable[[], None]) -> asyncio.Event:
+    def later(self, seconds: float, action: Callable[[], object]) -> asyncio.Event:
         """Do something in `seconds`, unless the event that is given back is set before."""
         cancelled = asyncio.Event()
 

@@ -1,0 +1,1 @@
+"""The REST API of the simulated account: one module per resource, `api` in front of them."""
