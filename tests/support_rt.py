@@ -64,6 +64,7 @@ class WireApp:
         self.connections = 0
         self.open: set[asyncio.StreamWriter] = set()
         self.all_gone = asyncio.Event()
+        self.asked = asyncio.Event()
         self.url = ""
 
     @property
@@ -111,6 +112,7 @@ class WireApp:
             )
             self.heads.append(head)
             self.bodies.append(await reader.readexactly(length))
+            self.asked.set()
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
             if isinstance(answer, bytes):
                 writer.write(answer)

@@ -233,7 +233,7 @@ class Connection(asyncio.Protocol):
         encoding = self._noted.get(_ENCODING, b"")
         self._noted.clear()
         try:
-            body = unpack(reply, encoding, self._limit, cut=cut)
+            body = unpack(reply, encoding, self._limit)
         except NotUnpackedError:
             return failures.not_unpacked(where)
         if status != OK:

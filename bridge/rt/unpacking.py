@@ -27,11 +27,12 @@ def longest_packed(limit: int) -> int:
     return limit + limit // 64 + 1024
 
 
-def unpack(packed: bytes, encoding: bytes, limit: int, *, cut: bool = False) -> bytes:
+def unpack(packed: bytes, encoding: bytes, limit: int) -> bytes:
     """Give at most `limit` + 1 bytes; one more than the limit says that there are more.
 
-    An encoding nobody knows is taken for none, as browsers do. `cut` tells that the end may be
-    missing. Raises NotUnpackedError.
+    An encoding nobody knows is taken for none, as browsers do. A missing end is no error here:
+    some servers leave out the check sum, and half a reply is no JSON anyway. Raises
+    NotUnpackedError.
     """
     encoding = encoding.strip().lower()
     if encoding not in _PACKED or not packed:
@@ -51,8 +52,6 @@ def unpack(packed: bytes, encoding: bytes, limit: int, *, cut: bool = False) -> 
             member = zlib.decompressobj(wbits)
             parts.append(member.decompress(packed, limit + 1 - size))
             size += len(parts[-1])
-            if not member.eof and size <= limit and not cut:
-                raise NotUnpackedError("the end is missing")
             packed = member.unused_data
     except zlib.error as error:
         raise NotUnpackedError(str(error)) from error

@@ -7,6 +7,7 @@ import base64
 import gzip
 import json
 import socket
+import zlib
 
 import aiohttp
 import pytest
@@ -100,8 +101,30 @@ def test_an_app_without_login_has_no_authorization() -> None:
         pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + PLAY, id="body until the connection closes"),
         pytest.param(b"HTTP/1.0 200 OK\r\n\r\n" + PLAY, id="HTTP/1.0"),
         pytest.param(http(gzip.compress(PLAY), "Content-Encoding: gzip"), id="gzip"),
+        pytest.param(http(gzip.compress(PLAY), "content-encoding: GZIP"), id="gzip in capitals"),
+        pytest.param(
+            http(gzip.compress(PLAY[:9]) + gzip.compress(PLAY[9:]), "Content-Encoding: gzip"),
+            id="two gzip members",
+        ),
+        pytest.param(http(zlib.compress(PLAY), "Content-Encoding: deflate"), id="deflate"),
+        pytest.param(
+            http(zlib.compress(PLAY)[2:-4], "Content-Encoding: deflate"), id="deflate unwrapped"
+        ),
+        pytest.param(http(PLAY, "Content-Encoding: utf-8"), id="no known encoding"),
+        pytest.param(
+            http(PLAY, "Upgrade: h2,h2c", "Connection: Upgrade, Keep-Alive"), id="offer of HTTP/2"
+        ),
+        pytest.param(http(PLAY, status="200"), id="no reason"),
+        pytest.param(http(PLAY).replace(b"\r\n", b"\n"), id="bare line feeds"),
+        pytest.param(http(PLAY, "X-Long: one\r\n two"), id="folded header"),
+        pytest.param(chunked(PLAY).replace(b"0\r\n\r\n", b"0\r\nX-Sum: 1\r\n\r\n"), id="trailers"),
+        pytest.param(b"\r\n" + http(PLAY), id="an empty line first"),
         pytest.param(http(PLAY, "Set-Cookie: PHPSESSID=1; path=/"), id="cookie"),
         pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n" + http(PLAY), id="100 Continue first"),
+        pytest.param(
+            b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + http(PLAY),
+            id="103 Early Hints first",
+        ),
     ],
 )
 async def test_every_dialect_of_http_gives_the_same_reply(
@@ -113,6 +136,131 @@ async def test_every_dialect_of_http_gives_the_same_reply(
     assert [READ, READ] == replies
     assert [BODY, BODY] == app.bodies
     assert "Cookie" not in "".join(app.heads)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(http(PLAY, "Content-Type: application/json"), id="sized"),
+        pytest.param(chunked(PLAY[:20], PLAY[20:]), id="chunked"),
+        pytest.param(
+            b"HTTP/1.1 100 Continue\r\n\r\n" + http(gzip.compress(PLAY), "Content-Encoding: gzip"),
+            id="interim and gzip",
+        ),
+    ],
+)
+async def test_a_reply_may_arrive_byte_by_byte(transport: Transport, answer: bytes) -> None:
+    """Wherever the network cuts a reply, it is the same reply."""
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in answer:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0)
+        await reader.read()
+
+    async with WireApp(drip).serving() as app:
+        assert PLAY == await transport.ask(app.rt, BODY, 5)
+        await transport.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "request_line", "host"),
+    [
+        ("http://127.0.0.1:{}", "POST / HTTP/1.1", "127.0.0.1:{}"),
+        ("http://127.0.0.1:{}?b=2", "POST /?b=2 HTTP/1.1", "127.0.0.1:{}"),
+        ("http://localhost:{}/é?q=ü%20a+b", "POST /%C3%A9?q=%C3%BC%20a+b HTTP/1.1", "localhost:{}"),
+        ("http://LOCALHOST:{}/a%2Fb/%7e?%zz", "POST /a%2Fb/~?%25zz HTTP/1.1", "localhost:{}"),
+        ("http://127.0.0.1:{}/a;b,c!$&'()*+=:@", "POST /a;b,c!$&'()*+=:@ HTTP/1.1", "127.0.0.1:{}"),
+        ("http://127.0.0.1:{}/x y#part", "POST /x%20y HTTP/1.1", "127.0.0.1:{}"),
+        ("http://127.0.0.1:{}/a\r\nX-Evil: 1", "POST /aX-Evil:%201 HTTP/1.1", "127.0.0.1:{}"),
+    ],
+)
+async def test_the_url_becomes_the_request_line(
+    transport: Transport, url: str, request_line: str, host: str
+) -> None:
+    """What a request line cannot hold is percent-encoded, the rest stays as it was written."""
+    async with WireApp(http(PLAY)).serving() as app:
+        port = app.url.split(":")[2].split("/")[0]
+        assert PLAY == await transport.ask(RtApp("X", url.format(port)), BODY, 5)
+    head = app.heads[0].split("\r\n")
+    assert [request_line, f"Host: {host.format(port)}"] == head[:2]
+    assert 5 == len([line for line in head if line]), "no header may come from the URL"
+
+
+async def test_an_app_may_listen_on_ipv6(transport: Transport) -> None:
+    """An address in brackets is connected to, and sent as Host with its brackets."""
+    sock = socket.socket(socket.AF_INET6)
+    try:
+        sock.bind(("::1", 0))
+    except OSError:
+        sock.close()
+        pytest.skip("this machine has no IPv6")
+    port = sock.getsockname()[1]
+    async with WireApp(http(PLAY)).serving(sock) as app:
+        assert PLAY == await transport.ask(RtApp("X", f"http://[::1]:{port}/"), BODY, 5)
+    assert f"\r\nHost: [::1]:{port}\r\n" in app.heads[0]
+
+
+async def test_apps_on_one_host_share_connections(transport: Transport) -> None:
+    """Path, query and login are no part of what a connection is kept for."""
+    async with WireApp(http(PLAY)).serving() as app:
+        for rt_app in (app.rt, RtApp("Y", app.url + "&z=1", "Basic YTpi")):
+            assert PLAY == await transport.ask(rt_app, BODY, 5)
+    assert 1 == app.connections
+    assert [False, True] == ["Authorization" in head for head in app.heads]
+
+
+async def test_a_server_that_closes_idle_connections_is_asked_on_another(
+    transport: Transport,
+) -> None:
+    """A kept connection whose server has closed it meanwhile is noticed before it is used."""
+    closed = asyncio.Event()
+
+    async def keep_then_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(http(PLAY))
+        writer.write_eof()
+        await reader.read()
+        closed.set()
+
+    async with WireApp(keep_then_close, http(PLAY)).serving() as app:
+        assert PLAY == await transport.ask(app.rt, BODY, 5)
+        await closed.wait()
+        assert PLAY == await transport.ask(app.rt, BODY, 5)
+    assert (2, 2) == (app.connections, len(app.bodies))
+
+
+async def test_what_nobody_asked_for_ends_the_connection(transport: Transport) -> None:
+    """Bytes on an idle connection could be taken for the next reply, so it is given up."""
+    answered, closed = asyncio.Event(), asyncio.Event()
+
+    async def say_more(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(http(PLAY))
+        await answered.wait()
+        writer.write(http(b"not asked for"))
+        await reader.read()
+        closed.set()
+
+    async with WireApp(say_more, http(PLAY)).serving() as app:
+        assert PLAY == await transport.ask(app.rt, BODY, 5)
+        answered.set()
+        await closed.wait()
+        assert PLAY == await transport.ask(app.rt, BODY, 5)
+    assert 2 == app.connections
+
+
+async def test_those_who_wait_for_a_connection_get_it_in_turn(kind: Kind) -> None:
+    """One connection serves all who wait for it, first come first served."""
+    async with (
+        WireApp(http(PLAY)).serving() as app,
+        kind.open(connections_per_host=1) as transport,
+    ):
+        bodies = [b"%d" % number for number in range(20)]
+        replies = await asyncio.gather(*(transport.ask(app.rt, body, 5) for body in bodies))
+    assert [PLAY] * 20 == replies
+    assert bodies == app.bodies
+    assert 1 == app.connections
 
 
 @pytest.mark.parametrize(
@@ -341,7 +489,7 @@ async def test_an_unknown_host_is_tried_again(kind: Kind) -> None:
 async def test_a_connection_that_hangs_is_unreachable(kind: Kind) -> None:
     """When not even a connection comes about in time, surely nothing was delivered."""
     # Long enough for the two time-outs to come apart on a busy machine.
-    failure, asked = await ask_unresolvable(kind, None, 1.5)
+    failure, asked = await ask_unresolvable(kind, None, 1.0)
     assert isinstance(failure, AppUnreachable)
     assert failure.sentence.endswith(" cannot be reached: no connection came about in time.")
     assert 1 == asked
@@ -354,8 +502,8 @@ async def test_connections_to_one_app_are_limited(kind: Kind) -> None:
         WireApp(stall).serving() as app,
     ):
         first, second = await asyncio.gather(
-            transport.ask(app.rt, BODY, 3.0),
-            transport.ask(app.rt, BODY, 1.5),
+            transport.ask(app.rt, BODY, 1.6),
+            transport.ask(app.rt, BODY, 0.8),
             return_exceptions=True,
         )
         await app.all_gone.wait()
