@@ -85,7 +85,7 @@ class Hangups:
         """
         uuid = form["CallUUID"]
         store = self._runtime.store
-        async with self._session.lock((app.hash, uuid)):
+        async with self._session.locks[app.hash, uuid]:
             callid = await store.find_call(app.hash, uuid)
             if callid is None:
                 if form.get("Direction", "").lower() != "outbound":
@@ -106,7 +106,7 @@ class Hangups:
 
         Gives the name of its last command, "" when there was none or the call is not stored.
         """
-        async with self._session.lock(callid):
+        async with self._session.locks[callid]:
             state = await self._session.read(callid)
             if state is None or state.phase is Phase.ENDED:
                 return "" if state is None else state.command
@@ -160,7 +160,7 @@ class Hangups:
         event = callbacks.recording(form)
         if event is None:
             return
-        async with self._session.lock(callid):
+        async with self._session.locks[callid]:
             state = await self._session.read(callid)
             if state is None or state.app != app.hash:
                 return

@@ -75,7 +75,7 @@ class Rooms:
     async def _change(self, name: str, *events: Entered | Exited) -> Room:
         """Let events happen to a room, then let those leave whose call waits there no longer."""
         store = self._runtime.store
-        async with self._session.lock(("room", name)):
+        async with self._session.locks["room", name]:
             stored = await store.load_room(name)
             room = Room() if stored is None else rooms.load(from_json(stored.blob))
             kicks = [kick for event in events for kick in rooms.step(room, event)]
@@ -153,7 +153,7 @@ class Rooms:
 
     async def _give_reason(self, app: App, callid: int, step: int, reason: str) -> bool:
         """Store why the call leaves its room, "" = not by us; False when it has left already."""
-        async with self._session.lock(callid):
+        async with self._session.locks[callid]:
             state = await self._session.read(callid)
             if state is None or state.phase is not Phase.WAITING or state.step != step:
                 return False
@@ -177,7 +177,7 @@ class Rooms:
         room = await self._change(name)
         if room.members:
             return await self._outbox.later(row, EMPTY_ROOM_TTL_S)
-        async with self._session.lock(("room", name)):
+        async with self._session.locks["room", name]:
             store = self._runtime.store
             stored = await store.load_room(name)
             still = await store.outbox_row(row.key)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
-from weakref import WeakValueDictionary
 
 import structlog
 
 from bridge import steps
 from bridge.addresses import NOWHERE, continuation_url
+from bridge.locks import Locks
 from bridge.new_call import new_call
 from bridge.rest_actions import BUDGET_S
 from bridge.rooms import left_row
@@ -54,7 +54,8 @@ class Session:
     def __init__(self, runtime: Runtime, actions: RestActions) -> None:
         self.runtime = runtime
         self._actions = actions
-        self._locks: WeakValueDictionary[object, asyncio.Lock] = WeakValueDictionary()
+        #: The lock of a call is under its callid, that of one being created under app and CallUUID.
+        self.locks = Locks()
         self._turns: dict[int, Turn] = {}
         #: Told when a turn of this process is over, whatever became of it.
         self.on_turn_end: Callable[[int], Awaitable[None]] | None = None
@@ -64,13 +65,6 @@ class Session:
         self._fresh: set[int] = set()
         #: Calls that ended while a turn of theirs was in progress.
         self._overtaken_calls: set[int] = set()
-
-    def lock(self, key: object) -> asyncio.Lock:
-        """Give the lock of a call (its callid) or of one that is being created."""
-        lock = self._locks.get(key)
-        if lock is None:
-            lock = self._locks[key] = asyncio.Lock()
-        return lock
 
     def in_turn(self, callid: int) -> bool:
         """Tell whether this process is in the middle of a turn of that call."""
@@ -130,7 +124,7 @@ class Session:
         callid = await self.runtime.store.find_call(app.hash, uuid)
         if callid is not None:
             return callid
-        async with self.lock((app.hash, uuid)):
+        async with self.locks[app.hash, uuid]:
             callid = await self.runtime.store.find_call(app.hash, uuid)
             if callid is None and not self.was_over(app.hash, uuid):
                 transaction = Transaction(
@@ -152,7 +146,7 @@ class Session:
         line: Line,
     ) -> bytes:
         begun = asyncio.get_running_loop().time()
-        async with self.lock(callid):
+        async with self.locks[callid]:
             state = await self.read(callid)
             if state is None or not _same_call(state, app, form):
                 raise UnknownCall(f"call {callid} of app {app.hash} is not in the store")
@@ -237,7 +231,7 @@ class Session:
             else:
                 outcome = await self._act(app, state, interrupted=interrupted)
             interrupted = False
-            async with self.lock(callid):
+            async with self.locks[callid]:
                 stored = await self.runtime.store.load_call(callid)
                 if stored is None or stored.version != state.version:
                     state = await self._overtaken(app, state, outcome)
@@ -250,7 +244,7 @@ class Session:
 
     async def _defer(self, app: App, state: CallState) -> bytes:
         """Tell Plivo to come back, and remember that this turn has not begun."""
-        async with self.lock(state.callid):
+        async with self.locks[state.callid]:
             stored = await self.runtime.store.load_call(state.callid)
             if stored is not None and stored.version == state.version:
                 state.deferred = True
@@ -259,7 +253,7 @@ class Session:
 
     async def _undefer(self, app: App, state: CallState) -> CallState:
         """Note that the turn begins now; from here on a restart may have interrupted it."""
-        async with self.lock(state.callid):
+        async with self.locks[state.callid]:
             stored = await self.runtime.store.load_call(state.callid)
             if stored is None or stored.version != state.version:
                 return await self._reread(app, state.callid)
