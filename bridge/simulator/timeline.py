@@ -11,8 +11,8 @@
 | tells | a request whose answer is ignored | name, method, url, form, status, attempt, reason |
 | fetches | a sound file or a document of sounds | url, status, content_type, bytes |
 | dials | a party is dialled | number, caller_id, leg |
-| leg | a dialled party changed | leg, state |
-| room | somebody enters or leaves a conference | room, action, member, members |
+| leg | a dialled party changed (leg 0: a call made through REST) | leg, state |
+| room | a conference changed: enter, exit, full, mute, unmute, deaf, undeaf | room, action, member, members |
 | records | a recording began or ended | recording_id, seconds (-1 = began), url |
 | sends | a text message | src, dst, text |
 | streams | the WebSocket of a Stream | action (connects, sends, hears, ends), stream_id, frame, why |

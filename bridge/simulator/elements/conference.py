@@ -48,15 +48,15 @@ async def conference(line: Line, element: Element) -> Follow | None:
         await stay.listen(sounds)
     except Over as over:
         note_hangup(line)
-        await stay.leave()
+        stay.leave()
         asked = line.profile.conference_action_after_hangup
         report_after_hangup(line, element, stay.form(), over.ending, redirects=asked, reports=asked)
         raise
     except Moved:
-        await stay.leave()
+        stay.leave()
         report_after_transfer(line, element, stay.form())
         raise
-    await stay.leave()
+    stay.leave()
     return line.follow(element, stay.form())
 
 
@@ -152,14 +152,15 @@ class _Stay:
                     case _:
                         pass
 
-    async def leave(self) -> None:
+    def leave(self) -> None:
         """Leave, and let the others hear of it."""
         room = self.room
         if self.member.member_id not in room.members:
             return
         room.leave(self.member)
         self._tell("exit", ConferenceLastMember="false" if room.members else "true")
-        await play_to_room(room, self._exit_sounds)
+        # Beside the one who leaves: a file that comes late does not keep anybody.
+        self.line.plivo.spawn(play_to_room(room, self._exit_sounds), f"exit sounds of {room.name}")
 
     def _press(self, key: Key) -> None:
         """Report keys that match, and pass on the others (relayDTMF)."""
