@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from bridge.testing.sync import SyncPhone, SyncRig
 
 _TRACES: Final = ("off", "on", "retain-on-failure")
+_RECORD: Final = ("off", "once", "overwrite")
 _OPTIONS: Final = (
     ("--rt-app", None, "URL or command of the RT app under test"),
     ("--rt-seed", None, "seed of every id, delay and fault (default: a new one each run)"),
     ("--rt-profile", "normal", "normal or hostile: how unknowns of Plivo are answered"),
     ("--rt-trace-dir", ".rt-bridge/traces", "where traces are written"),
+    ("--rt-record-dir", ".rt-bridge/recordings", "where recordings are written"),
 )
 
 
@@ -62,6 +64,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=_TRACES,
         default="retain-on-failure",
         help="write a trace of each simulated call: off, on, retain-on-failure (default)",
+    )
+    group.addoption(
+        "--rt-record",
+        choices=_RECORD,
+        default="off",
+        help="record the RT turns of each test, masked, for rt-bridge verify and codegen",
     )
     group.addoption(
         "--rt-fault",
@@ -155,7 +163,8 @@ def _checked(request: pytest.FixtureRequest, made: Rig) -> Iterator[None]:
     item = request.node
     made.reproduce = _command(item, made)
     run = item.stash[_RUN] = _Run(made)
-    yield
+    with _recorded(item, made):
+        yield
     summary = made.summary()
     if summary and not run.failed:
         run.failed = True
@@ -164,6 +173,22 @@ def _checked(request: pytest.FixtureRequest, made: Rig) -> Iterator[None]:
         pytest.fail(f"{summary}{where}\n\nThe same again:\n    {made.reproduce}", pytrace=False)
     if item.config.getoption("--rt-trace") == "on" and run.written is None:
         _write(item, run, "", None)
+
+
+@contextmanager
+def _recorded(item: pytest.Item, made: Rig) -> Iterator[None]:
+    mode = item.config.getoption("--rt-record")
+    if mode == "off":
+        yield
+        return
+    from bridge.testing.recording import Recorder  # noqa: PLC0415 -- only when something is written
+    from bridge.testing.traces import file_name  # noqa: PLC0415 -- as above
+
+    folder = item.config.rootpath / item.config.getoption("--rt-record-dir")
+    folder.mkdir(parents=True, exist_ok=True)
+    with Recorder(folder / f"{file_name(item.nodeid)}.jsonl", mode) as recorder:
+        made.timeline.listeners.append(recorder.entry)
+        yield
 
 
 def _command(item: pytest.Item, made: Rig) -> str:

@@ -44,10 +44,15 @@ def write_trace(
         versions={"plivo-rt-bridge": _own_version(), "python": python_version()},
     )
     folder.mkdir(parents=True, exist_ok=True)
-    page = folder / f"{_UNFIT.sub('-', title).strip('-')[-_LONGEST:]}.html"
+    page = folder / f"{file_name(title)}.html"
     page.write_bytes(to_html(trace))
     page.with_suffix(".json").write_bytes(to_json(trace))
     return page
+
+
+def file_name(title: str) -> str:
+    """Make a file name, without its ending, of what a test is called."""
+    return _UNFIT.sub("-", title).strip("-")[-_LONGEST:]
 
 
 def _own_version() -> str:
@@ -57,4 +62,4 @@ def _own_version() -> str:
         return "unknown"
 
 
-__all__ = ["write_trace"]
+__all__ = ["file_name", "write_trace"]

@@ -35,6 +35,30 @@ async def test_bad(phone):
     call = await phone.dial()
     await call.expect_prompt("Bye.")
 """
+SYNC = """
+def test_sync(sync_phone):
+    call = sync_phone.dial()
+    call.expect_prompt("Hello.")
+    call.expect_ended(by="app")
+"""
+SOFT = """
+async def test_soft(phone):
+    call = await phone.dial()
+    await call.soft.expect_prompt("Soft.")
+    assert call.is_over
+"""
+BROKEN = """
+import pytest
+
+async def test_broken(phone):
+    call = await phone.dial()
+    await call.expect_ended()
+
+@pytest.mark.rt(allow=["UNKNOWN_COMMAND"])
+async def test_expected(phone):
+    call = await phone.dial()
+    await call.expect_ended()
+"""
 
 
 @pytest.fixture
@@ -55,36 +79,31 @@ def traces(project: pytest.Pytester, folder: str = ".rt-bridge/traces") -> list[
     return sorted(path.name for path in (project.path / folder).glob("*"))
 
 
-def test_a_test_that_passes(project: pytest.Pytester) -> None:
-    """The seed is in the header, and nothing is left behind."""
-    project.makepyfile(test_it=GOOD)
+def test_a_run(project: pytest.Pytester) -> None:
+    """What passes leaves nothing behind; what fails is reported with all that helps."""
+    project.makepyfile(test_good=GOOD, test_bad=BAD, test_sync=SYNC, test_soft=SOFT)
     result = run(project, "--rt-seed=7")
 
-    result.assert_outcomes(passed=1)
+    result.assert_outcomes(passed=3, failed=1, errors=1)
     result.stdout.fnmatch_lines(["rt-bridge: seed 7 (--rt-seed), profile normal"])
-    assert [] == traces(project)
-
-
-def test_a_test_that_fails(project: pytest.Pytester) -> None:
-    """The report has the timeline, the command and the trace; nobody reads our source in it."""
-    project.makepyfile(test_it=BAD)
-    result = run(project, "--rt-seed=7")
-
-    result.assert_outcomes(failed=1)
+    # An expectation that failed: timeline, command and trace, and nothing of our own source.
     result.stdout.fnmatch_lines(
         [
             "E*Expected a prompt with “Bye.”, and it did not come before the call was over.",
             "E*+ Hello.",
             "E*hears   “Hello.” (WOMAN en-GB)",
             "E*▶*expects ✗ Expected a prompt*",
-            "E*pytest test_it.py::test_bad --rt-seed=7",
+            "E*pytest test_bad.py::test_bad --rt-seed=7",
             "*rt-bridge trace*",
-            "*/.rt-bridge/traces/test_it.py-test_bad.html",
+            "*/.rt-bridge/traces/test_bad.py-test_bad.html",
         ]
     )
     result.stdout.no_fnmatch_line("*expecting.py*")
-    assert ["test_it.py-test_bad.html", "test_it.py-test_bad.json"] == traces(project)
-    written = project.path / ".rt-bridge/traces/test_it.py-test_bad.json"
+    # A soft one lets the test go on, and fails it at its end.
+    result.stdout.fnmatch_lines(["Expected a prompt with “Soft.”*"])
+    failed = ["test_bad.py-test_bad", "test_soft.py-test_soft"]
+    assert [f"{name}.{kind}" for name in failed for kind in ("html", "json")] == traces(project)
+    written = project.path / ".rt-bridge/traces/test_bad.py-test_bad.json"
     trace = json.loads(written.read_bytes())
     assert ("failed", 7, "expects") == (
         trace["outcome"],
@@ -93,74 +112,30 @@ def test_a_test_that_fails(project: pytest.Pytester) -> None:
     )
 
 
-@pytest.mark.parametrize(("mode", "written"), [("off", 0), ("on", 4), ("retain-on-failure", 2)])
+def test_the_protocol_is_checked(project: pytest.Pytester) -> None:
+    """A reply that breaks the protocol fails the test at its end, unless the test expects it."""
+    project.makeconftest(APP % json.dumps({"command": "plai", "command_id": 1}))
+    project.makepyfile(test_it=BROKEN)
+    result = run(project, "--strict-markers")
+
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "error UNKNOWN_COMMAND in turn 1 of call 1*",
+            "Trace: *.html",
+            "*pytest test_it.py::test_broken*",
+        ]
+    )
+
+
+@pytest.mark.parametrize(("mode", "written"), [("off", 0), ("on", 4)])
 def test_when_traces_are_written(project: pytest.Pytester, mode: str, written: int) -> None:
-    """off, on and retain-on-failure are what they say; the folder can be chosen."""
+    """Off and on are what they say; the folder can be chosen."""
     project.makepyfile(test_it=GOOD + BAD)
     result = run(project, f"--rt-trace={mode}", "--rt-trace-dir=found")
 
     result.assert_outcomes(passed=1, failed=1)
     assert written == len(traces(project, "found"))
-
-
-def test_the_protocol_is_checked(project: pytest.Pytester) -> None:
-    """A reply that breaks the protocol fails the test at its end, with the turn and the trace."""
-    project.makeconftest(APP % json.dumps({"command": "plai", "command_id": 1}))
-    project.makepyfile(
-        test_it="async def test_it(phone):\n"
-        "    call = await phone.dial()\n"
-        "    await call.expect_ended()\n"
-    )
-    result = run(project)
-
-    result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(
-        [
-            "error UNKNOWN_COMMAND in turn 1 of call 1*",
-            "Trace: *.html",
-            "*pytest test_it.py::test_it*",
-        ]
-    )
-
-
-def test_an_expected_violation(project: pytest.Pytester) -> None:
-    """The marker allows codes, for one test."""
-    project.makeconftest(APP % json.dumps({"command": "plai", "command_id": 1}))
-    project.makepyfile(
-        test_it="import pytest\n\n"
-        '@pytest.mark.rt(allow=["UNKNOWN_COMMAND"])\n'
-        "async def test_it(phone):\n"
-        "    call = await phone.dial()\n"
-        "    await call.expect_ended()\n"
-    )
-
-    run(project, "--strict-markers").assert_outcomes(passed=1)
-
-
-def test_soft_expectations_fail_at_the_end(project: pytest.Pytester) -> None:
-    """The rest of the test runs first."""
-    project.makepyfile(
-        test_it="async def test_it(phone):\n"
-        "    call = await phone.dial()\n"
-        '    await call.soft.expect_prompt("Bye.")\n'
-        '    print("went on")\n'
-    )
-    result = run(project, "-s")
-
-    result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*went on*", "Expected a prompt with “Bye.”*"])
-
-
-def test_plain_functions(project: pytest.Pytester) -> None:
-    """sync_phone needs no coroutine."""
-    project.makepyfile(
-        test_it="def test_it(sync_phone):\n"
-        "    call = sync_phone.dial()\n"
-        '    call.expect_prompt("Hello.")\n'
-        "    call.expect_ended(by='app')\n"
-    )
-
-    run(project).assert_outcomes(passed=1)
 
 
 def test_options_of_one_test(project: pytest.Pytester) -> None:
@@ -193,6 +168,19 @@ def test_wrong_options(project: pytest.Pytester, option: str, sentence: str) -> 
 
     assert pytest.ExitCode.USAGE_ERROR == result.ret
     result.stderr.fnmatch_lines([f"*{sentence}"])
+
+
+def test_recordings(project: pytest.Pytester) -> None:
+    """--rt-record keeps the turns of each test as JSON Lines; once leaves a file that is there."""
+    project.makepyfile(test_it=GOOD)
+    for mode in ("overwrite", "once"):
+        run(project, f"--rt-record={mode}").assert_outcomes(passed=1)
+    written = list((project.path / ".rt-bridge/recordings").iterdir())
+
+    assert ["test_it.py-test_good.jsonl"] == [path.name for path in written]
+    header, first, *_ = map(json.loads, written[0].read_text(encoding="utf-8").splitlines())
+    assert "plivo-rt-bridge-recording" == header["format"]
+    assert ("UP", "play") == (first["request"]["call_status"], first["reply"]["command"])
 
 
 def test_no_app(pytester: pytest.Pytester, tmp_path: Path) -> None:
