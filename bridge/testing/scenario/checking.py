@@ -57,12 +57,15 @@ class Checker:
         self.say(tree.place, f"{what} must be a table: keys with a colon and a space after them.")
         return None
 
-    def names(self, table: Table, known: Iterable[str], what: str) -> None:
-        """Refuse keys that are not known, and keys without a value."""
+    def names(self, table: Table, known: Iterable[str], introduction: str) -> None:
+        """Refuse keys that are not known, and keys without a value.
+
+        `introduction` stands before the list of those that are known.
+        """
         names = list(known)
         for key, value in table.values.items():
             if key not in names:
-                fix = did_you_mean(key, names, f"{what} has")
+                fix = did_you_mean(key, names, introduction)
                 self.say(table.keys[key], f"`{key}` is not known here.", fix)
             elif no_value(value):
                 self.nothing(table.keys[key], key, value)
@@ -81,7 +84,7 @@ class Checker:
         """Build the model; `labels` says how a field is called when it is not by its own name."""
         before = len(self.problems)
         known = [spoken(name) for name in model.model_fields]
-        self.names(table, known, self.step or "A scenario")
+        self.names(table, known, f"{self.step or 'A scenario'} has")
         data = {
             key: json_value(value) if key in typed else plain(value)
             for key, value in table.values.items()

@@ -42,7 +42,7 @@ def read_scenario(text: str, file: str, overrides: Sequence[Override] = ()) -> S
         raise ScenarioError(checker.problems)
     changes = [override for override in overrides if override.apply(table)]
     known = [*map(spoken, Head.model_fields), "steps"]
-    checker.names(table, known, "A scenario")
+    checker.names(table, known, "A scenario has")
     rest = Table({k: v for k, v in table.values.items() if k in known[:-1]}, table.keys, tree.place)
     head = checker.model(Head, rest, frozenset(), {})
     check_settings(table.values.get("settings"), checker)

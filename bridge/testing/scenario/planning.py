@@ -42,6 +42,9 @@ class StepReader:
 
     def _step(self, tree: Tree, number: int) -> PlannedStep | None:
         match tree:
+            case Text(value="", plain=True):
+                self.checker.say(tree.place, "The step is empty.", "Write an action, or no dash.")
+                return None
             case Text(value=value):
                 if value not in VERBS:
                     self.checker.say(tree.place, *unknown_words(value))

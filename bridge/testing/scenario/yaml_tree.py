@@ -6,6 +6,7 @@ swallow silently is refused here: a key given twice, aliases, tags, a second doc
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
@@ -99,6 +100,8 @@ def plain(tree: Tree) -> Any:
 
 
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+#: Python refuses to read whole numbers of thousands of digits.
+_LONGEST_NUMBER: Final = 300
 _WORDS: Final[dict[str, object]] = {"true": True, "false": False, "null": None}
 
 
@@ -111,8 +114,8 @@ def json_value(tree: Tree) -> Any:
             return {key: json_value(value) for key, value in tree.values.items()}
         case Text(value=value, plain=True) if value in _WORDS:
             return _WORDS[value]
-        case Text(value=value, plain=True) if match := _NUMBER.fullmatch(value):
-            return float(value) if match[2] or match[3] else int(value)
+        case Text(value=value, plain=True) if _NUMBER.fullmatch(value):
+            return json.loads(value) if len(value) <= _LONGEST_NUMBER else value
         case Text():
             return tree.value
 

@@ -241,6 +241,7 @@ def test_dial_may_differ_from_the_head() -> None:
             "step 1: There is no phone `bob`. The scenario has `caller`.",
         ),
         ("[hang up]", "step 1: A step is an action, not a list. Write one dash for each step."),
+        ("", "step 1: The step is empty. Write an action, or no dash."),
         ("{}", "step 1: The step has no action. Add one, for example `hang up:`."),
         ("name: age", "step “age”: The step has no action. Add one, for example `hang up:`."),
         ("{name: age, pres: 1}", "step “age”: `pres` is not an action. Did you mean `press`?"),
@@ -257,6 +258,14 @@ def test_what_is_like_nothing_is_answered_with_the_whole_list() -> None:
 
     assert sentence.startswith("step 1: `zzz` is not an action. There are `answer`, `busy`, `dial`")
     assert "`expect prompt`" in sentence
+
+
+def test_settings_that_are_like_none_are_answered_with_all() -> None:
+    """Settings of the bridge and of an app may be given; addresses and stores may not."""
+    (sentence,) = wrong(f"{HEAD}settings: {{store: 'memory:'}}\nsteps: [hang up]")
+
+    assert sentence.startswith("3:12: `store` is not known here. There are `after_crash`, `app_")
+    assert "`partial_read`" in sentence
 
 
 @pytest.mark.parametrize(
