@@ -9,6 +9,8 @@ from support_plivo import CALLED, CALLER, FOR_EVER, HANGUP, Life, Raw, XmlApp, w
 from bridge.simulator.callees import Answers, Busy, Callee, Fails, NoAnswer, Rejects, Rings
 from bridge.simulator.causes import HUNG_UP_BY_API
 from bridge.simulator.control import Legs, party_of, transfer
+from bridge.simulator.document import Element
+from bridge.simulator.elements.dial import dial as execute
 from bridge.simulator.inputs import HungUp, Input, Key, Takes, Transferred
 from bridge.simulator.line import Line
 from bridge.simulator.platform import Plivo
@@ -670,3 +672,46 @@ async def test_the_same_seed_gives_the_same_dial(app: XmlApp) -> None:
         seen.append([(e.at, e.kind, e.text, e.detail) for e in life.timeline.entries])
 
     assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("profile", [NORMAL, HOSTILE], ids=["normal", "hostile"])
+async def test_nobody_to_call(app: XmlApp, profile: Profile) -> None:
+    """A document whose Dial names nobody is refused; the element alone is skipped."""
+    refused = await live(app, dial(children="<Extension>12</Extension>"), profile=profile)
+    assert "8011" == refused.code
+    nobody = Element("Dial", "", {"action": f"{app.url}/done"}, (), 1)
+
+    assert await execute(refused.line, nobody) is None
+    assert "Dial has nobody to call" == refused.problems()[-1]
+    assert [] == app.of("/done")
+
+
+async def test_a_transferred_party_dials(app: XmlApp) -> None:
+    """A party that became a call dials others, who are numbered on in the same call."""
+    app.documents = {
+        "/answer": dial(ONE),
+        "/done": '<Wait length="60"/>',
+        "/b": f"<Dial><Number>{TWO}</Number></Dial><Hangup/>",
+    }
+    async with app.plivo() as plivo:
+        plivo.callees = {ONE: Answers(1), TWO: Answers(1, talks=5)}
+        line = plivo.call(CALLER, CALLED, application=app.application())
+        await plivo.clock.drive(lambda: party_of(line) is not None)
+        assert transfer(plivo, line.uuid, "bleg", bleg_url=f"{app.url}/b")
+        assert await plivo.finish(FOR_EVER)
+    life = Life(plivo, line)
+
+    assert [(0, 1), (1, 2)] == [(e.leg, e.data["leg"]) for e in life.timeline.of("dials")]
+    assert ["ringing", "answered", "connected", "ended"] == states(life, 2)
+    assert line.legs[0] is line.legs[1].parent
+    assert ["Answer XML"] == [
+        s["DialBLegHangupSource"] for s in app.of("/told") if s["DialAction"] == "hangup"
+    ]
+
+
+async def test_keys_of_a_ringing_phone(app: XmlApp) -> None:
+    """Keys on a phone that rings are heard by nobody."""
+    life = await live(app, dial(ONE), {ONE: Answers(5, talks=1)}, ((2.0, 1, Key("1")),))
+
+    assert [2.0] == life.when("does", action="lost")
+    assert [5.0] == life.when("leg", state="connected")
