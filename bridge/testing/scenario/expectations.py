@@ -6,11 +6,15 @@ They are waited for in virtual time, `within` a limit that the test kit sets whe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import AfterValidator
 
 from bridge.testing.scenario.kit import CallLike
+from bridge.testing.scenario.problems import did_you_mean
 from bridge.testing.scenario.steps import Step, limit
 from bridge.testing.scenario.values import Leg, Number, Numbers, Pattern, Words
+from mappings.registry import COMMANDS as REGISTERED
 
 #: What a dialled party can be, as the timeline names it.
 State = Literal[
@@ -25,8 +29,19 @@ State = Literal[
     "ended",
 ]
 
+COMMANDS: Final = frozenset(command.name for command in REGISTERED)
 #: Who can end a call.
 Source = Literal["caller", "callee", "app", "api", "plivo", "carrier", "error"]
+
+
+def _command(name: str) -> str:
+    if name not in COMMANDS:
+        hint = did_you_mean(name, COMMANDS)
+        raise ValueError(f"must be an RT command ({hint.removesuffix('.')})")
+    return name
+
+
+CommandName = Annotated[str, AfterValidator(_command)]
 
 
 class Expectation(Step):
@@ -121,7 +136,7 @@ class Command(Expectation):
 
     verb, method, main = "command", "command", "name"
     typed = frozenset({"params"})
-    name: Words
+    name: CommandName
     params: Mapping[str, Any] | None = None
 
     def arguments(self) -> tuple[list[Any], dict[str, Any]]:

@@ -216,6 +216,10 @@ def test_dial_may_differ_from_the_head() -> None:
             ),
         ),
         ("expect variables: 42", "step 1: `expect variables` must be a table."),
+        (
+            "expect command: dialoot",
+            "step 1: `expect command` must be an RT command (Did you mean `dialout`?), but is “dialoot”.",
+        ),
         ("expect command: {name: read, params: 3}", "step 1: `params` must be a table."),
         (
             "expect prompt: /a(/",
