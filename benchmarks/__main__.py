@@ -27,12 +27,13 @@ from benchmarks.processes import Cores, choose_cores, pin
 from benchmarks.report import Report
 from benchmarks.rig import VARIANTS, Rig
 from benchmarks.servers.naive import SERVER
+from benchmarks.simulation import measure_simulation
 from benchmarks.throughput import measure_throughput
 from benchmarks.wire import UnexpectedReply
 
 __all__ = ["main"]
 
-_PARTS: Final = ("micro", "throughput", "latency", "memory")
+_PARTS: Final = ("micro", "throughput", "latency", "memory", "simulation")
 _ROUNDS: Final = 15
 _LOG_LINES: Final = 10
 _IDLE_LOAD: Final = 0.5
@@ -127,6 +128,9 @@ def _measure(part: str, options: argparse.Namespace, cores: Cores, directory: Pa
     if part == "micro":
         with pin(cores.server):
             return measure_micro(rounds=options.rounds, seconds=0.005 if quick else 0.05)
+    if part == "simulation":
+        with pin(cores.server), asyncio.Runner(loop_factory=new_loop) as runner:
+            return runner.run(measure_simulation(rounds=options.rounds, quick=quick))
     directory = directory / part
     directory.mkdir()
     with (
