@@ -41,7 +41,7 @@ class Dialler:
         addresses = await self._addresses()
         try:
             connected = await start_connection(addresses, happy_eyeballs_delay=_HEAD_START_S)
-        except RuntimeError as error:  # of uvloop, when its handles run out
+        except RuntimeError as error:  # uvloop's word for some failures of a socket
             raise OSError(str(error)) from error
         except OSError:
             # The host may have moved.

@@ -231,25 +231,6 @@ async def test_a_server_that_closes_idle_connections_is_asked_on_another(
     assert (2, 2) == (app.connections, len(app.bodies))
 
 
-async def test_what_nobody_asked_for_ends_the_connection(transport: Transport) -> None:
-    """Bytes on an idle connection could be taken for the next reply, so it is given up."""
-    answered, closed = asyncio.Event(), asyncio.Event()
-
-    async def say_more(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(http(PLAY))
-        await answered.wait()
-        writer.write(http(b"not asked for"))
-        await reader.read()
-        closed.set()
-
-    async with WireApp(say_more, http(PLAY)).serving() as app:
-        assert PLAY == await transport.ask(app.rt, BODY, 5)
-        answered.set()
-        await closed.wait()
-        assert PLAY == await transport.ask(app.rt, BODY, 5)
-    assert 2 == app.connections
-
-
 async def test_those_who_wait_for_a_connection_get_it_in_turn(kind: Kind) -> None:
     """One connection serves all who wait for it, first come first served."""
     async with (

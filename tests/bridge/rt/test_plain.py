@@ -7,6 +7,7 @@ import gzip
 import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import NoReturn
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -25,6 +26,7 @@ from bridge.rt_client import (
     AppUnreachable,
     RtApp,
 )
+from bridge.tasks import spawn
 
 
 @pytest.fixture
@@ -105,6 +107,25 @@ async def test_what_follows_a_reply_is_never_part_of_another(
     """A reply with something behind it is read, and its connection not used again."""
     async with WireApp(http(b"first") + garbage, http(PLAY)).serving() as app:
         assert b"first" == await plain.ask(app.rt, BODY, 5)
+        assert PLAY == await plain.ask(app.rt, BODY, 5)
+    assert 2 == app.connections
+
+
+async def test_what_nobody_asked_for_ends_the_connection(plain: PlainTransport) -> None:
+    """Bytes on an idle connection could be taken for the next reply, so it is given up."""
+    answered, closed = asyncio.Event(), asyncio.Event()
+
+    async def say_more(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(http(PLAY))
+        await answered.wait()
+        writer.write(http(b"not asked for"))
+        await reader.read()
+        closed.set()
+
+    async with WireApp(say_more, http(PLAY)).serving() as app:
+        assert PLAY == await plain.ask(app.rt, BODY, 5)
+        answered.set()
+        await closed.wait()
         assert PLAY == await plain.ask(app.rt, BODY, 5)
     assert 2 == app.connections
 
@@ -215,6 +236,35 @@ async def test_an_idle_connection_that_is_too_old_is_not_used(
     assert 2 == app.connections
 
 
+async def test_a_connection_that_is_closing_is_not_used(plain: PlainTransport) -> None:
+    """The event loop may know of a broken connection before it has told so."""
+    async with WireApp(http(PLAY)).serving() as app:
+        await plain.ask(app.rt, BODY, 5)
+        (pool,) = plain._pools.values()
+        (connection,) = pool.idle
+        connection.transport.close()
+        assert PLAY == await plain.ask(app.rt, BODY, 5)
+    assert 2 == app.connections
+
+
+async def test_a_connection_that_comes_about_too_late_is_closed() -> None:
+    """Closing the transport while a connection is being made leaves no connection behind."""
+    names = Names("127.0.0.1")
+    names.go.clear()
+    async with WireApp(http(PLAY)).serving() as app:
+        transport = PlainTransport(names)
+        asking = spawn(transport.ask(named(app), BODY, 5), "question")
+        await names.begun.wait()
+        (pool,) = transport._pools.values()
+        # As if closing had found the lookup done and the connection under way.
+        pool._dialler.close = lambda: None  # type: ignore[method-assign]
+        await transport.close()
+        names.go.set()
+        with pytest.raises(AppUnreachable, match="the bridge is stopping"):
+            await asking
+    assert [] == app.bodies
+
+
 async def test_every_question_has_its_own_budget(plain: PlainTransport) -> None:
     """One timer serves all, and each question ends when its own time is over."""
     async with WireApp(stall).serving() as app:
@@ -302,9 +352,9 @@ async def test_a_cancelled_connection_attempt_frees_its_place() -> None:
 async def test_closing_ends_what_is_under_way(single: PlainTransport) -> None:
     """A question that was sent is disconnected, one that waits or comes later is unreachable."""
     async with WireApp(stall).serving() as app:
-        sent = asyncio.ensure_future(single.ask(app.rt, b"1", 5))  # noqa: TID251 - a test's own
+        sent = spawn(single.ask(app.rt, b"1", 5), "question 1")
         await app.asked.wait()
-        waits = asyncio.ensure_future(single.ask(app.rt, b"2", 5))  # noqa: TID251 - as above
+        waits = spawn(single.ask(app.rt, b"2", 5), "question 2")
         await asyncio.sleep(0)
         await single.close()
         with pytest.raises(AppDisconnected):
@@ -320,9 +370,7 @@ async def test_closing_ends_a_lookup(plain: PlainTransport) -> None:
     names = Names()
     names.go.clear()
     async with PlainTransport(names) as transport:
-        late = asyncio.ensure_future(  # noqa: TID251 - a test's own
-            transport.ask(RtApp("X", "http://app.example/"), BODY, 5)
-        )
+        late = spawn(transport.ask(RtApp("X", "http://app.example/"), BODY, 5), "question")
         await names.begun.wait()
     with pytest.raises(AppUnreachable):
         await late
@@ -377,6 +425,19 @@ async def test_a_host_that_moved_is_found() -> None:
         with pytest.raises(AppUnreachable, match="Connection refused"):
             await transport.ask(named(app), BODY, 0.25)
     assert 1 < names.asked
+
+
+async def test_any_failure_to_connect_is_unreachable(
+    plain: PlainTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Uvloop reports some failures of a socket as RuntimeError."""
+
+    async def fail(*_args: object, **_more: object) -> NoReturn:
+        raise RuntimeError("no socket today")
+
+    monkeypatch.setattr(dialling, "start_connection", fail)
+    with pytest.raises(AppUnreachable, match="cannot be reached: no socket today"):
+        await plain.ask(RtApp("X", "http://127.0.0.1:9/"), BODY, 0.05)
 
 
 async def test_many_apps_are_not_remembered_for_ever(
