@@ -173,6 +173,15 @@ def test_an_app_of_a_file_is_checked_too(file: Path) -> None:
     assert "hello.yaml: `app` is “localhost”, but must be an absolute URL" in result.stderr
 
 
+@pytest.mark.parametrize("command", ["simulate", "call"])
+def test_help_says_what_it_ends_with(command: str) -> None:
+    """Every exit status is in the help text."""
+    text = " ".join(run(command, "--help").stdout.split())
+
+    assert "Exit status: 0 " in text
+    assert "3 the app cannot be reached." in text
+
+
 def test_no_files_is_wrong_usage() -> None:
     """At least one file is needed."""
     assert 2 == run("simulate").exit_code
