@@ -289,15 +289,16 @@ class Session:
             answer = AppReplyInvalid.of(error)
         seconds = perf_counter() - begun
         outcome = answer.code if isinstance(answer, AppFailure) else answer.command
+        result = result_class(state)
         self.runtime.metrics.observe_app(app.hash, seconds)
         if state.command:
-            self.runtime.metrics.turn(app.hash, state.command, result_class(state))
+            self.runtime.metrics.turn(app.hash, state.command, result)
         line = {
             "call": state.callid,
             "app": app.hash,
             "step": state.step,
             "command": state.command,
-            "result": result_class(state),
+            "result": result,
             "reply": outcome,
             "again": interrupted,
             "ms": round(seconds * 1000, 1),

@@ -341,6 +341,8 @@ def _nothing(_cursor: sqlite3.Cursor) -> None:
 
 def _weight(write: Write) -> int:
     media = write.change.media
+    if not media:
+        return _PAGES_PER_COMMIT
     return _PAGES_PER_COMMIT + sum(len(file.content) for file in media) // _PAGE
 
 

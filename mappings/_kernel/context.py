@@ -112,7 +112,9 @@ def snapshot(context: CallContext) -> dict[str, Any]:
 
 def restore(inputs: Mapping[str, Any]) -> CallContext:
     """Read a stored snapshot back; unknown keys of a newer release are ignored."""
-    known = {key: inputs[key] for key in inputs if key in _NAMES}
+    known = dict(inputs)
+    if not known.keys() <= _NAMES:
+        known = {key: value for key, value in known.items() if key in _NAMES}
     if "voices" in known:
         known["voices"] = {name: (pair[0], pair[1]) for name, pair in known["voices"].items()}
     return CallContext(**known)
