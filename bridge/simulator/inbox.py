@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,8 @@ class Inbox(ABC):
         self.talking_until = -inf
         #: Everything that was said, with the instant at which it began.
         self.said: list[tuple[float, Talks]] = []
+        #: Who hears everything at the moment it happens, besides the running element.
+        self.listeners: list[Callable[[Input], None]] = []
         self._inbox: deque[Input] = deque()
         self._arrived = asyncio.Event()
         self._typed_ahead: list[Key] = []
@@ -58,6 +60,8 @@ class Inbox(ABC):
             self.said.append((self.clock.now(), event))
             self.talking_until = max(self.talking_until, self.clock.now() + event.seconds)
         self._inbox.append(event)
+        for listener in tuple(self.listeners):
+            listener(event)
         self.stir()
 
     def stir(self) -> None:
@@ -119,9 +123,13 @@ class Inbox(ABC):
             self._typed_ahead.clear()
             return
         early = [event for event in self._inbox if isinstance(event, Key | Talks)]
-        self._inbox = deque(event for event in self._inbox if not isinstance(event, Key | Talks))
+        self.forget_heard()
         for event in early:
             self.lose(event)
+
+    def forget_heard(self) -> None:
+        """Drop keys and sound that were dealt with in another way."""
+        self._inbox = deque(event for event in self._inbox if not isinstance(event, Key | Talks))
 
     @contextmanager
     def listens(self, element: str, *accepts: str) -> Iterator[None]:

@@ -196,7 +196,7 @@ class Leg:
         try:
             async with self.session.request(
                 method,
-                _encoded(self._real(url)),
+                _encoded(self.real(url)),
                 data=body,
                 headers={**form, **(headers or {})},
                 allow_redirects=False,
@@ -217,7 +217,8 @@ class Leg:
         """Tell whether the server under test is behind this URL."""
         return any(url.startswith(public) for public in self.via)
 
-    def _real(self, url: str) -> str:
+    def real(self, url: str) -> str:
+        """Give where a public URL is really served."""
         for public, real in self.via.items():
             if url.startswith(public):
                 return real + url.removeprefix(public)

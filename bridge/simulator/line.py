@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bridge.simulator.clock import SimulationClock
     from bridge.simulator.platform import Application, Plivo
     from bridge.simulator.profile import Profile
+    from bridge.simulator.streams import Stream
 
 #: Where the framework Plivo published gives up a call that only goes from document to document.
 MOST_DOCUMENTS: Final = 9999
@@ -63,6 +64,7 @@ class Line(Inbox):
         self.longest_s = longest_s
         self.legs: list[Line] = []
         self.element = ""
+        self.stream: Stream | None = None
         self.over = asyncio.Event()
         #: Set and made anew each time a notification of this line was sent.
         self.told = asyncio.Event()

@@ -115,6 +115,8 @@ class Plivo:
         self.api_url = "https://api.plivo.com"
         #: Where the files of recordings are fetched.
         self.media_url = "https://media.plivo.com"
+        #: s between two media frames of a Stream; Plivo's own 0.02 is 50 frames a s, inf is none.
+        self.media_every_s = 1.0
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._counted = 0

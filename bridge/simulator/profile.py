@@ -63,6 +63,10 @@ class Profile:
     type_ahead_kept: bool = False
     # Do RequestUUID and ALegUUID differ from CallUUID, as in captures of 2015?
     uuids_differ: bool = False
+    # The application closes the WebSocket of a Stream: is that DroppedStream or StopStream?
+    closed_stream_is_dropped: bool = True
+    # Does a Stream that Plivo ends say stop before its WebSocket closes?
+    stop_frame_sent: bool = False
     # May the hangup request overtake callbacks, and callbacks each other?
     order_shuffled: bool = False
     # Are there parameters that no page names?
@@ -98,6 +102,8 @@ HOSTILE = Profile(
     empty_parameters_omitted=True,
     type_ahead_kept=True,
     uuids_differ=True,
+    closed_stream_is_dropped=False,
+    stop_frame_sent=True,
     order_shuffled=True,
     unknown_parameters=True,
 )

@@ -20,6 +20,7 @@ from bridge.simulator.elements.multi_party_call import multi_party_call
 from bridge.simulator.elements.record import record
 from bridge.simulator.elements.redirect import redirect
 from bridge.simulator.elements.speak_play import play, pre_answer, speak
+from bridge.simulator.elements.stream import stream
 from bridge.simulator.elements.wait import wait
 from bridge.simulator.flow import Follow
 
@@ -45,6 +46,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "Record": record,
     "Redirect": redirect,
     "Speak": speak,
+    "Stream": stream,
     "Wait": wait,
 }
 
