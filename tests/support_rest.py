@@ -16,7 +16,8 @@ from support_plivo import ACCOUNT, CALLED, CALLER, XmlApp
 from bridge.simulator.line import Line
 from bridge.simulator.platform import Plivo
 
-WAITING = '<Wait length="3600"/>'
+#: Answers, then waits.
+WAITING = '<Speak>Hello</Speak><Wait length="3600"/>'
 LOGIN = {"Authorization": aiohttp.encode_basic_auth(ACCOUNT.auth_id, ACCOUNT.auth_token)}
 _CONSTANTS = (
     "PLIVO_API_BASE_URI",

@@ -126,9 +126,9 @@ class Asked:
         return plain_number(name, self.required(name), self.bad)
 
     def line(self) -> Line:
-        """Find the live call the path names. Raises Refused(404)."""
+        """Find the call the path names: it rings or was answered. Raises Refused(404)."""
         found = self.api.plivo.calls.get(self.ids["call_uuid"])
-        if found is None:
+        if found is None or found.leg.status == "queued":
             raise Refused(404, "call not found")
         return found
 

@@ -29,8 +29,8 @@ def ids(asked: Asked) -> Reply:
 
 def one(asked: Asked) -> Reply:
     """Give what is known of one that lives, or waits. Raises Refused(404)."""
-    line = asked.line()
-    if waits(line) != (asked.text("status") == "queued"):
+    line = asked.api.plivo.calls.get(asked.ids["call_uuid"])
+    if line is None or waits(line) != (asked.text("status") == "queued"):
         raise Refused(404, "call not found")
     return Reply(200, _shown(line))
 
