@@ -11,13 +11,14 @@ from typing import Final
 
 from lxml import etree
 
-from bridge.plivo.schema import Kind, problems
+from bridge.plivo.schema import MAX_DOCUMENT_BYTES, Kind, problems
 from bridge.simulator.causes import Ending, failed
 
 _RNG: Final = "{http://relaxng.org/ns/structure/1.0}"
 _ABSOLUTE: Final = re.compile(r"https?://\S+")
 _SOMEWHERE: Final = "https://example.com/"
 _METHODS: Final = frozenset({"GET", "POST"})
+_NEVER: Final = (b"<!DOCTYPE", b"\xef\xbb\xbf", b"\0")
 _SOUNDS: Final = frozenset({"Play", "Speak", "Wait"})
 #: Elements that are followed by a document of their own, besides Redirect.
 _ACTING: Final = ("Conference", "Dial", "GetDigits", "GetInput", "Record")
@@ -62,7 +63,7 @@ def parse(xml: bytes, *, kind: Kind = "response", tolerant: bool = False) -> tup
     around a URL or a number; a document of which nothing is left is refused.
     """
     root = _root(xml)
-    if root is not None and not len(root) and _faults(xml) == _faults(b"<Response/>"):
+    if root is not None and _childless(root) and _faults(xml) == _faults(b"<Response/>"):
         return ()
     if tolerant and root is not None:
         _strip(root, _SOUNDS if kind == "sounds" else None)
@@ -95,13 +96,19 @@ def _parser() -> etree.XMLParser[etree._Element]:
 def _root(
     xml: bytes, parser: etree.XMLParser[etree._Element] | None = None
 ) -> etree._Element | None:
-    # A document type is a fault that only `problems` may see: libxml2 expands its entities.
-    if b"<!DOCTYPE" in xml:
+    # Only `problems` may see a document type: libxml2 expands its entities. What else is wrong with
+    # the bytes would be gone once the document is written anew.
+    if len(xml) > MAX_DOCUMENT_BYTES or any(bad in xml for bad in _NEVER):
         return None
     try:
+        xml.decode()
         return etree.fromstring(xml, parser or _parser())
     except (etree.XMLSyntaxError, ValueError):
         return None
+
+
+def _childless(root: etree._Element) -> bool:
+    return next(root.iterchildren(etree.Element), None) is None
 
 
 def _element(node: etree._Element) -> Element:

@@ -18,8 +18,8 @@ from typing import Final, Literal, cast, get_args
 What = Literal[
     "duplicate",  # the request is sent twice at the same time
     "delay",  # it is sent `seconds` later (notifications), or its reply is lost and asked for again (documents)
-    "drop",  # a notification is never sent; a document's reply is lost once, so that it is asked for again
-    "reorder",  # a notification waits until another one has overtaken it, or `seconds`
+    "drop",  # a notification is never sent; a document's reply is lost, so that it is asked for again
+    "reorder",  # a notification waits until another one of its call was sent, or `seconds`
     "hang_up",  # the caller hangs up while this request is in flight
     "slow_media",  # a file is fetched only after `seconds`
     "rest_500",  # a REST request is answered with 500 before anything is done
@@ -28,8 +28,8 @@ What = Literal[
 ]
 WHATS: Final = get_args(What)
 _PATTERN: Final = re.compile(
-    r"(?P<what>[a-z_0-9]+)(:(?P<name>[^=@#]+))?(=(?P<seconds>[0-9.]+))?"
-    r"(@(?P<share>[0-9.]+))?(#(?P<nth>[0-9]+))?"
+    r"(?P<what>[a-z_0-9-]+)(:(?P<name>[^=@#]+))?(=(?P<seconds>[0-9]+(\.[0-9]+)?))?"
+    r"(@(?P<share>[0-9]*\.?[0-9]+))?(#(?P<nth>[1-9][0-9]*))?"
 )
 
 
@@ -55,8 +55,8 @@ class Fault:
     @classmethod
     def parse(cls, text: str) -> Fault:
         """Read a rule as it is written on a command line. Raises FaultError."""
-        match = _PATTERN.fullmatch(text.strip().replace("-", "_"))
-        what = match["what"] if match else ""
+        match = _PATTERN.fullmatch(text.strip())
+        what = match["what"].replace("-", "_") if match else ""
         if match is None or what not in WHATS:
             close = get_close_matches(what or text, WHATS, 1)
             hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(WHATS)}."
