@@ -9,8 +9,6 @@ from __future__ import annotations
 import base64
 import hmac
 import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -76,21 +74,6 @@ def recording_routes(plivo: Plivo) -> list[web.RouteDef]:
     return [web.get(PATH, serve)]
 
 
-@asynccontextmanager
-async def serving_recordings(plivo: Plivo) -> AsyncIterator[str]:
-    """Serve the files on a port of their own and let `media_url` name it; gives that URL."""
-    app = web.Application()
-    app.add_routes(recording_routes(plivo))
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    plivo.media_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield plivo.media_url
-    finally:
-        await runner.cleanup()
-
-
 def recordings_app() -> web.Application:
     """Give a server of `/v1/Account/{auth_id}/Recording/{name}` that has every file at once."""
 
@@ -148,5 +131,4 @@ __all__ = [
     "recording_routes",
     "recording_url",
     "recordings_app",
-    "serving_recordings",
 ]

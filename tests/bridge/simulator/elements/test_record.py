@@ -16,7 +16,6 @@ from bridge.simulator.clock import MONDAY
 from bridge.simulator.inputs import HungUp, Key, Talks, Transferred
 from bridge.simulator.platform import Plivo
 from bridge.simulator.profile import NORMAL, Profile
-from bridge.simulator.recordings import serving_recordings
 
 DONE = '<Record action="{url}/done" callbackUrl="{url}/ready" %s/><Hangup/>'
 TIMES = ("RecordingDuration", "RecordingDurationMs", "RecordingStartMs", "RecordingEndMs")
@@ -357,9 +356,9 @@ async def get(url: str, login: str = "") -> tuple[int, str, bytes]:
 @pytest.mark.parametrize(("channel", "channels"), [("", 2), ('recordChannelType="mono"', 1)])
 async def test_the_file_of_a_recording(app: XmlApp, channel: str, channels: int) -> None:
     """A WAV file has the length of the recording, in stereo unless mono was asked for."""
-    async with app.plivo() as plivo, serving_recordings(plivo) as base:
+    async with app.plivo() as plivo:
         url = await recorded(app, plivo, f'fileFormat="wav" {channel}')
-        assert url.startswith(f"{base}/v1/Account/{ACCOUNT.auth_id}/Recording/")
+        assert url.startswith(f"{plivo.media_url}/v1/Account/{ACCOUNT.auth_id}/Recording/")
         assert 404 == (await get(url))[0]
         await plivo.clock.drive(lambda: False, plivo.clock.now() + NORMAL.recording_ready_s)
         status, kind, body = await get(url)
@@ -371,7 +370,7 @@ async def test_the_file_of_a_recording(app: XmlApp, channel: str, channels: int)
 
 async def test_an_mp3_file(app: XmlApp) -> None:
     """Recordings are MP3 unless WAV was asked for: frames of silence, as many as it lasts."""
-    async with app.plivo() as plivo, serving_recordings(plivo):
+    async with app.plivo() as plivo:
         url = await recorded(app, plivo, "")
         await plivo.clock.drive(lambda: False, plivo.clock.now() + 2)
         _, kind, body = await get(url)
@@ -384,7 +383,7 @@ async def test_credentials_for_recordings(app: XmlApp) -> None:
     """Where the account demands it, a file is given only to Auth ID and Auth Token."""
     profile = replace(NORMAL, recordings_need_login=True)
     login = f"{ACCOUNT.auth_id}:{ACCOUNT.auth_token}"
-    async with app.plivo(profile) as plivo, serving_recordings(plivo):
+    async with app.plivo(profile) as plivo:
         url = await recorded(app, plivo, "")
         await plivo.clock.drive(lambda: False, plivo.clock.now() + 2)
         statuses = [(await get(url, given))[0] for given in ("", "somebody:else", login)]
@@ -394,14 +393,14 @@ async def test_credentials_for_recordings(app: XmlApp) -> None:
 
 async def test_recordings_that_are_not_there(app: XmlApp) -> None:
     """Unknown recordings, other accounts and recordings that still run have no file."""
-    async with app.plivo() as plivo, serving_recordings(plivo) as base:
+    async with app.plivo() as plivo:
         app.documents = {"/answer": '<Record recordSession="true"/><Wait length="50"/>'}
         plivo.call(CALLER, CALLED, application=app.application())
         await plivo.clock.drive(lambda: False, plivo.clock.now() + 5)
         (running,) = plivo.recordings.values()
         assert 404 == (await get(running.url))[0]
         await plivo.clock.drive(lambda: False, plivo.clock.now() + 50)
-        path = f"{base}/v1/Account/{ACCOUNT.auth_id}/Recording"
+        path = f"{plivo.media_url}/v1/Account/{ACCOUNT.auth_id}/Recording"
         foreign = running.url.replace(ACCOUNT.auth_id, "MAYYYYYYYYYYYYYYYYYY")
         assert [404, 404, 200] == [
             (await get(url))[0] for url in (f"{path}/unknown.mp3", foreign, running.url)
