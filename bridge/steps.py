@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -12,6 +11,7 @@ from mappings._kernel.context import CallContext, restore, snapshot
 from mappings._kernel.engine import Finished, Outcome, run
 from mappings._kernel.errors import CommandRefused, Diverged, MappingBug
 from mappings._kernel.facts import CommandStarted, EventReceived, dump_start, load, load_log
+from mappings._kernel.values import value_class
 from mappings._plivo.voices import resolve_voice
 from mappings._rt.media import LibraryMedia, TtsMedia
 from mappings._rt.request import RtRequest, rt_date, write_request
@@ -64,7 +64,7 @@ def start(runtime: Runtime, app: App, state: CallState, response: RtResponse) ->
     return _run(state.running, [])
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Running:
     """An open command as read from its stored start."""
 

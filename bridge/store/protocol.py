@@ -2,7 +2,7 @@
 
 Everything a step changes is one `Commit`, applied whole or not at all; when `commit` returns, it
 survives a kill of the process. A store knows nothing of calls beyond what it must index: the state
-of a call or a room is an opaque blob with a version that grows by one with each commit.
+of a call, a room or a record is an opaque blob with a version that grows by one with each commit.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from math import inf
 from typing import Protocol
 
 from bridge.errors import BridgeError
+from mappings._kernel.values import value_class
 
 
 class StoreError(BridgeError):
@@ -27,7 +28,7 @@ class StoreUnavailable(StoreError):  # noqa: N818 - named for what happened
     """The store cannot be opened, read or written."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Versioned:
     """A stored blob and its version (1 = just created)."""
 
@@ -35,7 +36,7 @@ class Versioned:
     blob: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class CallWrite:
     """The new state of one call. `base` is the version it replaces, 0 = it must not exist yet.
 
@@ -54,7 +55,7 @@ class CallWrite:
     ended_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class HistoryRow:
     """One line of a call's append-only history, never read while the call goes well.
 
@@ -125,6 +126,39 @@ class RoomWrite:
     blob: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class RecordWrite:
+    """The new state of one record: a small document that is neither a call nor a room.
+
+    `kind` and `key` name it; `base` is the version it replaces, 0 = it must not exist yet; `blob`
+    None deletes it, and the next one of this name begins at version 1 again. `sort` (a finite
+    number, often a wall time in s) and `scope` (often the hash of an app) are what lists go by.
+    From `expires_at` on (wall time, s; None = never) `purge` may delete it. A commit writes a
+    record once.
+    """
+
+    kind: str
+    key: str
+    base: int
+    blob: bytes | None
+    sort: float = 0.0
+    scope: str = ""
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """One record as it is stored; `version` is the `base` of the next write."""
+
+    kind: str
+    key: str
+    version: int
+    blob: bytes
+    sort: float = 0.0
+    scope: str = ""
+    expires_at: float | None = None
+
+
 @dataclass(slots=True)
 class Commit:
     """What one step changes: applied in one transaction. Rows with a known key are replaced.
@@ -141,6 +175,7 @@ class Commit:
     outbox_swap: list[tuple[OutboxRow, OutboxRow | None]] = field(default_factory=list)
     media: list[MediaRow] = field(default_factory=list)
     recordings: list[RecordingRow] = field(default_factory=list)
+    records: list[RecordWrite] = field(default_factory=list)
 
 
 class Store(Protocol):
@@ -203,6 +238,24 @@ class Store(Protocol):
     async def recording_named(self, name: str, now: float) -> RecordingRow | None:
         """Give a recording that has not expired by its unguessable name alone."""
 
+    async def load_record(self, kind: str, key: str) -> RecordRow | None:
+        """Give one record, expired or not, until it is deleted or purged."""
+
+    async def list_records(
+        self,
+        kind: str,
+        *,
+        scope: str | None = None,
+        after: tuple[float, str] | None = None,
+        limit: int = 100,
+        newest_first: bool = False,
+    ) -> list[RecordRow]:
+        """List up to `limit` records of a kind, or of one scope of it, by (`sort`, `key`).
+
+        `newest_first` turns the order round. `after` is the (`sort`, `key`) of the last record of
+        the page before: the list goes on behind it, in its order.
+        """
+
     async def live_calls(self) -> list[int]:
         """List the callids of calls that have not ended, ascending."""
 
@@ -213,7 +266,7 @@ class Store(Protocol):
         """List up to `limit` live calls whose `touched_at` is before, oldest first."""
 
     async def purge(self, now: float, ended_before: float) -> int:
-        """Delete what expired at `now`, and calls (with history) ended before; count the calls."""
+        """Delete what expired by `now`, and calls (with history) ended before; count the calls."""
 
 
 __all__ = [
@@ -223,6 +276,8 @@ __all__ = [
     "HistoryRow",
     "MediaRow",
     "OutboxRow",
+    "RecordRow",
+    "RecordWrite",
     "RecordingRow",
     "RoomWrite",
     "Store",

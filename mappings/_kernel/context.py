@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, assert_never
 
 from mappings._kernel.errors import CommandRefused
+from mappings._kernel.values import value_class
 from mappings._plivo.verbs import Asset, Play, Speak
 from mappings._rt.media import (
     LONGEST_REMEMBERED,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 PartialRead = Literal["keys", "timeout", "exact"]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class CallContext:
     """One call as its mapping sees it; every value is fixed for the life of the command.
 
@@ -85,7 +86,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "voices": {},
     "library": {},
 }
-_NAMES: Final = frozenset(CallContext.__slots__)
+_NAMES: Final = frozenset(CallContext.__match_args__)
 _get_sparse = attrgetter(*_DEFAULTS)
 
 

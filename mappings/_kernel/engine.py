@@ -7,13 +7,13 @@ says it yielded; the first difference stops the command (docs/adr/0001).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from mappings._kernel.actions import Action, Effect, WaitingAction
 from mappings._kernel.errors import CommandRefused, Diverged, MappingBug
 from mappings._kernel.events import Broken, HungUp
 from mappings._kernel.facts import ActionYielded, CommandFinished, EventReceived, yielded
+from mappings._kernel.values import value_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAX_EFFECTS = 100
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Pending:
     """The command waits for an answer to `action`."""
 
@@ -35,7 +35,7 @@ class Pending:
     new: tuple[Fact, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Finished:
     """The command is over: `result` for the app, or `error` ("CODE: sentence").
 

@@ -6,18 +6,19 @@ answered (0 for REST actions and look-ups): the only clock a mapping ever sees.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from mappings._kernel.values import value_class
 
-@dataclass(frozen=True, slots=True)
+
+@value_class
 class DocumentEnded:
     """Plivo came to the end of the document: nothing in it fetched its action."""
 
     elapsed_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class DigitsReceived:
     """GetDigits collected these keys, without the finishing key; "" = the finishing key alone."""
 
@@ -25,7 +26,7 @@ class DigitsReceived:
     elapsed_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class SpeechReceived:
     """GetInput heard speech."""
 
@@ -33,7 +34,7 @@ class SpeechReceived:
     elapsed_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RecordingReceived:
     """Record ended (or, for a background recording, began); an empty url means nothing was kept."""
 
@@ -44,7 +45,7 @@ class RecordingReceived:
     elapsed_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class DialEnded:
     """Dial is over. `status` is Plivo's DialStatus, `cause` its DialHangupCause."""
 
@@ -53,7 +54,7 @@ class DialEnded:
     elapsed_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ConferenceLeft:
     """The caller is out of the room and still on the line; `reason` is set when we sent them out."""
 
@@ -62,14 +63,14 @@ class ConferenceLeft:
     elapsed_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RestDone:
     """The REST action was accepted."""
 
     recording_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RestFailed:
     """The REST action was refused or could not be sent; `code` is a command_error code."""
 
@@ -77,31 +78,31 @@ class RestFailed:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RestUnknown:
     """Nobody knows whether the REST action was carried out (a crash or time-out in mid-flight)."""
 
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RecordingFound:
     """The recording exists; `silent` when nothing was recorded under that name."""
 
     silent: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RecordingMissing:
     """No such recording, or it expired."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class HungUp:
     """The call ended. The engine closes the command; a mapping never sees this."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Broken:
     """`calls.realtime_break` ended the command. The engine closes it; a mapping never sees this."""
 

@@ -7,13 +7,14 @@ step is added to `UPCASTERS`, so that a log written by an older release can stil
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, assert_never, get_args
 
 from mappings._kernel import events
 from mappings._kernel.actions import Reply
+from mappings._kernel.values import value_class
 from mappings._plivo.verbs import GetDigits, GetInput, HostedAudio, Play, Speak
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ LONGEST_REMEMBERED: Final = 1000
 UPCASTERS: Final[dict[int, Callable[[list[Any]], list[Any]]]] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class CommandStarted:
     """A command was accepted: what the app sent and every outside input it may depend on.
 
@@ -46,7 +47,7 @@ class CommandStarted:
     inputs: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ActionYielded:
     """The mapping yielded this kind of action; `digest` covers the verb tree, not its rendering."""
 
@@ -54,14 +55,14 @@ class ActionYielded:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class EventReceived:
     """The pending action was answered."""
 
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class CommandFinished:
     """The mapping returned `result`, or the command failed with `error` ("" = it did not)."""
 

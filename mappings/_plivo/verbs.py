@@ -7,37 +7,39 @@ Source of every attribute, range and default: the Plivo XML reference.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import Literal
+
+from mappings._kernel.values import value_class
 
 NextKind = Literal["next", "digits", "speech", "recording", "dial", "conference"]
 NoticeKind = Literal["recording", "dial", "room", "room_autoleave"]
 AssetName = Literal["silence", "music"]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Next:
     """The URL that continues the command: one per document, told apart by what came back."""
 
     kind: NextKind
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Notice:
     """A background URL that only reports; Plivo ignores what it answers."""
 
     kind: NoticeKind
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Asset:
     """Audio that the bridge ships: 0.2 s of silence, or music for a caller on hold."""
 
     name: AssetName
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class HostedAudio:
     """A WAV file of the app's, hosted under an unguessable name; `digest` stands for the content."""
 
@@ -50,7 +52,7 @@ class HostedAudio:
         return cls(content, sha256(content).hexdigest())
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class HostedRecording:
     """A recording of this app, by the name the `record` command returned."""
 
@@ -60,7 +62,7 @@ class HostedRecording:
 AudioUrl = str | Asset | HostedAudio | HostedRecording
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Speak:
     """Say a text: 1 to 3000 characters, `loop` 0 = for ever."""
 
@@ -70,7 +72,7 @@ class Speak:
     loop: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Play:
     """Play an MP3 or WAV file; `loop` 0 = for ever. Plivo reports neither end nor failure."""
 
@@ -81,7 +83,7 @@ class Play:
 Sound = Speak | Play
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Wait:
     """Wait `length` s; with `silence` it ends early after `min_silence` ms without sound."""
 
@@ -90,14 +92,14 @@ class Wait:
     min_silence: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Sounds:
     """An XML document of sounds (waitSound, enterSound, confirmSound, dialMusic …), hosted by us."""
 
     verbs: tuple[Speak | Play | Wait, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class GetDigits:
     """One attempt to collect digits; `timeout` and `digit_timeout` in s, both at least 1."""
 
@@ -109,7 +111,7 @@ class GetDigits:
     log: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class GetInput:
     """Listen for speech while the prompts play; `execution_timeout` 5 to 60 s."""
 
@@ -118,7 +120,7 @@ class GetInput:
     language: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Record:
     """Record the caller; `max_length` at least 2 s, `timeout` s of silence.
 
@@ -135,7 +137,7 @@ class Record:
     transcribe: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Dial:
     """Ring one number and bridge it; `timeout` is the ring time in s."""
 
@@ -147,7 +149,7 @@ class Dial:
     time_limit: int = 14_400
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Conference:
     """Join a room; leaves on star; `time_limit` in s, `max_members` 1 to 20.
 
@@ -165,21 +167,21 @@ class Conference:
     leave_when_alone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class DTMF:
     """Send tones, waiting until the last is sent; `w` is a pause of 0.5 s, `W` of 1 s."""
 
     digits: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Hangup:
     """End the call; `reason` only matters while the call is unanswered."""
 
     reason: Literal["rejected", "busy"] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Redirect:
     """Fetch the next document from `url`: a continuation of ours or an absolute URL."""
 

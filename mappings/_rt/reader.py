@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from json.scanner import make_scanner
 from typing import Any, Final, NoReturn
+
+from mappings._kernel.values import value_class
 
 _MARGIN: Final = "\ufeff \t\r\n\v\f"
 _EXCERPT: Final = 200
@@ -41,7 +42,7 @@ class ReplyError(ValueError):
         self.excerpt = excerpt
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class RtResponse:
     """What the app wants next (RT page, "RT.Response").
 
