@@ -14,6 +14,7 @@ from bridge.store.protocol import (
     MediaRow,
     OutboxRow,
     RecordingRow,
+    RecordWrite,
     RoomWrite,
     Store,
 )
@@ -71,6 +72,20 @@ def recording(
 ) -> RecordingRow:
     """Write a recording."""
     return RecordingRow(name, app, url, f"id-{name}", ready, expires_at)
+
+
+def record(
+    key: str,
+    base: int = 0,
+    *,
+    kind: str = "cdr",
+    blob: bytes | None = b"{}",
+    sort: float = 0.0,
+    scope: str = "",
+    expires_at: float | None = None,
+) -> RecordWrite:
+    """Write a record."""
+    return RecordWrite(kind, key, base, blob, sort, scope, expires_at)
 
 
 def room(key: str, base: int, blob: bytes | None = b"[]") -> RoomWrite:

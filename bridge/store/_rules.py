@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.store.protocol import CallWrite, Conflict, MediaRow
+from bridge.store.protocol import CallWrite, Conflict, MediaRow, RecordWrite
 
 CALLID_MAX = 2**63 - 1
 
@@ -31,4 +31,12 @@ def room_conflict(key: str, base: int, found: int) -> Conflict:
     return Conflict(f"Room {key} was not written on version {base}: the store has {found}.")
 
 
-__all__ = ["CALLID_MAX", "call_conflict", "room_conflict", "still_good"]
+def record_conflict(write: RecordWrite, found: int) -> Conflict:
+    """Name the record that was not written."""
+    return Conflict(
+        f"The {write.kind} {write.key} was not written on version {write.base}: "
+        f"the store has {found}."
+    )
+
+
+__all__ = ["CALLID_MAX", "call_conflict", "record_conflict", "room_conflict", "still_good"]

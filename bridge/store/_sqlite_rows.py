@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import MutableMapping
 
 from bridge.store import _sqlite_outbox as outbox
+from bridge.store import _sqlite_records as records
 from bridge.store._rules import call_conflict, room_conflict, still_good
 from bridge.store.protocol import (
     CallWrite,
@@ -56,6 +57,7 @@ def apply(
     call, room = change.call, change.room
     if room is not None:
         _check_room(cursor, room)
+    records.check(cursor, change.records)
     if call is not None:
         if steady:
             _step_call(cursor, call)
@@ -73,6 +75,7 @@ def apply(
         _write_media(cursor, change, media)
     if change.recordings:
         _write_recordings(cursor, change)
+    records.write(cursor, change.records)
 
 
 def _check_room(cursor: sqlite3.Cursor, room: RoomWrite) -> None:

@@ -68,7 +68,20 @@ _LANES = (
     "DROP INDEX outbox_due",
 )
 
-MIGRATIONS: tuple[Sequence[str], ...] = (_FIRST, _LANES)
+_RECORDS = (
+    """
+    CREATE TABLE record (
+        kind TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, sort REAL NOT NULL,
+        scope TEXT NOT NULL, expires_at REAL, blob BLOB NOT NULL
+    )
+    """,
+    "CREATE UNIQUE INDEX record_key ON record (kind, key)",
+    "CREATE INDEX record_order ON record (kind, sort, key)",
+    "CREATE INDEX record_scope ON record (kind, scope, sort, key)",
+    "CREATE INDEX record_expiry ON record (expires_at) WHERE expires_at IS NOT NULL",
+)
+
+MIGRATIONS: tuple[Sequence[str], ...] = (_FIRST, _LANES, _RECORDS)
 
 
 def migrate(

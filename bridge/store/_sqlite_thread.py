@@ -340,10 +340,12 @@ def _nothing(_cursor: sqlite3.Cursor) -> None:
 
 
 def _weight(write: Write) -> int:
-    media = write.change.media
-    if not media:
+    media, records = write.change.media, write.change.records
+    if not media and not records:
         return _PAGES_PER_COMMIT
-    return _PAGES_PER_COMMIT + sum(len(file.content) for file in media) // _PAGE
+    size = sum(len(file.content) for file in media)
+    size += sum(len(record.blob or b"") for record in records)
+    return _PAGES_PER_COMMIT * (1 + len(records)) + size // _PAGE
 
 
 __all__ = ["StoreThread", "Write"]

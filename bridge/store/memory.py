@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Collection
 from math import inf
 
-from bridge.store._rules import call_conflict, room_conflict, still_good
+from bridge.store._rules import call_conflict, record_conflict, room_conflict, still_good
 from bridge.store.protocol import (
     CallWrite,
     Commit,
@@ -15,6 +15,8 @@ from bridge.store.protocol import (
     MediaRow,
     OutboxRow,
     RecordingRow,
+    RecordRow,
+    RecordWrite,
     RoomWrite,
     StoreUnavailable,
     Versioned,
@@ -36,6 +38,7 @@ class MemoryStore:
         self._outbox: dict[str, OutboxRow] = {}
         self._media: dict[str, MediaRow] = {}
         self._recordings: dict[tuple[str, str], RecordingRow] = {}
+        self._records: dict[str, dict[str, RecordRow]] = {}
 
     async def open(self) -> None:
         """Make it usable; what was there before `close` is there again."""
@@ -63,11 +66,8 @@ class MemoryStore:
     async def commit(self, change: Commit) -> None:
         """Apply it whole, or raise Conflict."""
         self._check()
+        self._check_versions(change)
         call, room = change.call, change.room
-        if call is not None:
-            self._check_call(call)
-        if room is not None:
-            self._check_room(room)
         if call is not None:
             self._write_call(call)
         if room is not None:
@@ -83,6 +83,8 @@ class MemoryStore:
             if not still_good(None if held is None else held.expires_at, file, now):
                 self._media[file.name] = file
         self._recordings.update(((row.name, row.app), row) for row in change.recordings)
+        for record in change.records:
+            self._write_record(record)
 
     async def find_call(self, app: str, uuid: str) -> int | None:
         """Give the callid of Plivo's CallUUID within an app."""
@@ -153,6 +155,29 @@ class MemoryStore:
         )
         return min(rows, key=lambda row: row.app, default=None)
 
+    async def load_record(self, kind: str, key: str) -> RecordRow | None:
+        """Give one record."""
+        self._check()
+        return self._records.get(kind, {}).get(key)
+
+    async def list_records(
+        self,
+        kind: str,
+        *,
+        scope: str | None = None,
+        after: tuple[float, str] | None = None,
+        limit: int = 100,
+        newest_first: bool = False,
+    ) -> list[RecordRow]:
+        """List records by (`sort`, `key`), or the other way round."""
+        self._check()
+        rows = (row for row in self._records.get(kind, {}).values() if scope in {None, row.scope})
+        if newest_first:
+            rows = (row for row in rows if after is None or _order(row) < after)
+            return heapq.nlargest(limit, rows, key=_order)
+        rows = (row for row in rows if after is None or _order(row) > after)
+        return heapq.nsmallest(limit, rows, key=_order)
+
     async def live_calls(self) -> list[int]:
         """List the callids of live calls, ascending."""
         self._check()
@@ -177,6 +202,9 @@ class MemoryStore:
             del self._media[name]
         for key in [k for k, row in self._recordings.items() if row.expires_at <= now]:
             del self._recordings[key]
+        for records in self._records.values():
+            for name in [k for k, record in records.items() if _expired(record, now)]:
+                del records[name]
         over = [
             call
             for call in self._calls.values()
@@ -192,6 +220,14 @@ class MemoryStore:
         if not self._open:
             raise StoreUnavailable("The store is not open.")
 
+    def _check_versions(self, change: Commit) -> None:
+        if change.call is not None:
+            self._check_call(change.call)
+        if change.room is not None:
+            self._check_room(change.room)
+        for record in change.records:
+            self._check_record(record)
+
     def _check_call(self, write: CallWrite) -> None:
         held = self._calls.get(write.callid)
         found = 0 if held is None else held.base + 1
@@ -206,6 +242,12 @@ class MemoryStore:
         found = 0 if held is None else held.version
         if found != write.base:
             raise room_conflict(write.key, write.base, found)
+
+    def _check_record(self, write: RecordWrite) -> None:
+        held = self._records.get(write.kind, {}).get(write.key)
+        found = 0 if held is None else held.version
+        if found != write.base:
+            raise record_conflict(write, found)
 
     def _write_call(self, write: CallWrite) -> None:
         held = self._calls.get(write.callid)
@@ -230,6 +272,29 @@ class MemoryStore:
             self._rooms.pop(write.key, None)
         else:
             self._rooms[write.key] = Versioned(write.base + 1, write.blob)
+
+    def _write_record(self, write: RecordWrite) -> None:
+        records = self._records.setdefault(write.kind, {})
+        if write.blob is None:
+            records.pop(write.key, None)
+        else:
+            records[write.key] = RecordRow(
+                write.kind,
+                write.key,
+                write.base + 1,
+                write.blob,
+                write.sort,
+                write.scope,
+                write.expires_at,
+            )
+
+
+def _order(row: RecordRow) -> tuple[float, str]:
+    return row.sort, row.key
+
+
+def _expired(row: RecordRow, now: float) -> bool:
+    return row.expires_at is not None and row.expires_at <= now
 
 
 __all__ = ["MemoryStore"]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bridge.store import _sqlite_outbox as outbox
+from bridge.store import _sqlite_records as records
 from bridge.store import _sqlite_rows as rows
 from bridge.store._rules import CALLID_MAX
 from bridge.store._sqlite_cache import Cache
@@ -29,6 +30,7 @@ from bridge.store.protocol import (
     MediaRow,
     OutboxRow,
     RecordingRow,
+    RecordRow,
     StoreUnavailable,
     Versioned,
 )
@@ -188,6 +190,23 @@ class SqliteStore:
         """Give a recording that has not expired by its name alone."""
         return await self._thread.ask(lambda cursor: rows.recording_named(cursor, name, now))
 
+    async def load_record(self, kind: str, key: str) -> RecordRow | None:
+        """Give one record."""
+        return await self._thread.ask(lambda cursor: records.load(cursor, kind, key))
+
+    async def list_records(
+        self,
+        kind: str,
+        *,
+        scope: str | None = None,
+        after: tuple[float, str] | None = None,
+        limit: int = 100,
+        newest_first: bool = False,
+    ) -> list[RecordRow]:
+        """List records by (`sort`, `key`), or the other way round."""
+        wanted = records.Page(kind, scope, after, limit, newest_first)
+        return await self._thread.ask(lambda cursor: records.listed(cursor, wanted))
+
     async def live_calls(self) -> list[int]:
         """List the callids of live calls, ascending."""
         _ = self._thread
@@ -211,6 +230,10 @@ class SqliteStore:
             pass
         while await self._delete(
             lambda cursor, _: rows.purge_recordings(cursor, now, _PURGE_ROWS) == _PURGE_ROWS
+        ):
+            pass
+        while await self._delete(
+            lambda cursor, _: records.purge(cursor, now, _PURGE_ROWS) == _PURGE_ROWS
         ):
             pass
         count, more = 0, True

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support_store import ADAPTERS, call, file, line, recording, room, task
+from support_store import ADAPTERS, call, file, line, record, recording, room, task
 
 from bridge.store import open_store
 from bridge.store.protocol import Commit, OutboxRow, Store, StoreError
@@ -26,6 +26,7 @@ class _Case:
         self.chance = random.Random(seed)
         self.versions = dict.fromkeys(_CALLIDS, 0)
         self.rooms = dict.fromkeys(_ROOMS, 0)
+        self.records = dict.fromkeys(_NAMES, 0)
         self.rows: dict[str, OutboxRow] = {}
         self.now = 100.0
 
@@ -68,6 +69,18 @@ class _Case:
         if chance.random() < 0.3:
             app = chance.choice(("A", "B"))
             change.recordings = [recording(chance.choice(_NAMES), expiry, app=app)]
+        for key in chance.sample(_NAMES, chance.choice((0, 0, 1, 2))):
+            base = max(0, self.records[key] + chance.choice((0, 0, 0, 0, 1, -1)))
+            change.records.append(
+                record(
+                    key,
+                    base,
+                    blob=chance.choice((b"x", chance.randbytes(3), None)),
+                    sort=chance.choice((1.0, 1.0, self.now)),
+                    scope=chance.choice(("", "A")),
+                    expires_at=chance.choice((None, expiry)),
+                )
+            )
         return change
 
     def learn(self, change: Commit) -> None:
@@ -77,6 +90,8 @@ class _Case:
         if change.room is not None:
             deleted = change.room.blob is None
             self.rooms[change.room.key] = 0 if deleted else change.room.base + 1
+        for write in change.records:
+            self.records[write.key] = 0 if write.blob is None else write.base + 1
 
 
 async def _answers(store: Store, now: float) -> list[Any]:
@@ -99,6 +114,11 @@ async def _answers(store: Store, now: float) -> list[Any]:
         found += [await store.outbox_row(name), await store.media(name, now)]
         found += [await store.recording(app, name, now) for app in ("A", "B")]
         found += [await store.recording_named(name, now)]
+        found += [await store.load_record("cdr", name)]
+    for first in (False, True):
+        found += [await store.list_records("cdr", newest_first=first, limit=2)]
+        found += [await store.list_records("cdr", newest_first=first, after=(1.0, "b"))]
+        found += [await store.list_records("cdr", newest_first=first, scope="A")]
     return found + [await store.load_room(key) for key in _ROOMS]
 
 
@@ -140,6 +160,10 @@ async def test_stores_agree(tmp_path: Path, seed: int) -> None:
             case.versions = {
                 callid: (state.version if (state := await stores[0].load_call(callid)) else 0)
                 for callid in _CALLIDS
+            }
+            case.records = {
+                name: (row.version if (row := await stores[0].load_record("cdr", name)) else 0)
+                for name in _NAMES
             }
         elif action < 0.1:
             for store in stores:
