@@ -53,9 +53,11 @@ class Command(Generic[P]):
     def read_params(self, raw: Mapping[str, Any]) -> P:
         """Read what the app sent, tolerantly. Raises CommandRefused INVALID_PARAMS."""
         try:
-            return self.params.model_validate(raw)
+            # As model_validate, without its options: a turn reads params twice.
+            params: P = self.params.__pydantic_validator__.validate_python(raw)
         except ValidationError as error:
             raise CommandRefused("INVALID_PARAMS", _sentence(self.name, error)) from None
+        return params
 
     def media_of(self, params: P) -> tuple[Media, ...]:
         """List the rt_media in the params, for the shell to resolve before the command starts."""
