@@ -16,17 +16,30 @@ from random import Random
 from typing import Final, Literal, cast, get_args
 
 What = Literal[
-    "duplicate",  # the request is sent twice at the same time
-    "delay",  # it is sent `seconds` later (notifications), or its reply is lost and asked for again (documents)
-    "drop",  # a notification is never sent; a document's reply is lost, so that it is asked for again
-    "reorder",  # a notification waits until another one of its call was sent, or `seconds`
-    "hang_up",  # the caller hangs up while this request is in flight
-    "slow_media",  # a file is fetched only after `seconds`
-    "rest_500",  # a REST request is answered with 500 before anything is done
-    "rest_lost",  # a REST request is carried out and its answer is lost (500)
-    "rest_429",  # a REST request is refused because there were too many
+    "duplicate",
+    "delay",
+    "drop",
+    "reorder",
+    "hang_up",
+    "slow_media",
+    "rest_500",
+    "rest_lost",
+    "rest_429",
 ]
 WHATS: Final = get_args(What)
+MEANINGS: Final[dict[What, str]] = {
+    "duplicate": "the request is sent twice at the same time",
+    "delay": "a notification is sent `seconds` later; "
+    "the answer to a request for a document is lost, and asked for again",
+    "drop": "a notification is never sent; "
+    "the answer to a request for a document is lost, and asked for again",
+    "reorder": "a notification waits until another one of its call was sent, or `seconds`",
+    "hang_up": "the caller hangs up while the request for a document is in flight",
+    "slow_media": "a file is fetched only after `seconds`; the name is that of the file",
+    "rest_500": "a REST request is answered with 500 before anything is done",
+    "rest_lost": "a REST request is carried out, but answered with 500",
+    "rest_429": "a REST request is refused because there were too many",
+}
 _PATTERN: Final = re.compile(
     r"(?P<what>[a-z_0-9-]+)(:(?P<name>[^=@#]+))?(=(?P<seconds>[0-9]+(\.[0-9]+)?))?"
     r"(@(?P<share>[0-9]*\.?[0-9]+))?(#(?P<nth>[1-9][0-9]*))?"
@@ -108,4 +121,4 @@ class Faults:
         return None
 
 
-__all__ = ["WHATS", "Fault", "FaultError", "Faults", "What"]
+__all__ = ["MEANINGS", "WHATS", "Fault", "FaultError", "Faults", "What"]

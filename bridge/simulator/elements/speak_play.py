@@ -7,6 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from bridge.simulator.document import Element
+from bridge.simulator.sound_length import seconds_of
 from bridge.simulator.webhooks import HTTP_OK
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 CHARACTERS_PER_S: Final = 15
 #: Length of a file whose own length cannot be told.
 FILE_S: Final = 2.0
-_WAV_HEADER: Final = 44
 
 
 async def speak(line: Line, element: Element) -> None:
@@ -90,15 +90,7 @@ async def file_length(line: Line, url: str) -> float:
     if answer.status != HTTP_OK or not answer.content_type.startswith("audio/"):
         line.problem(f"{url} gave status {answer.status} and {text}")
         return 0.0
-    return _length(answer.body)
-
-
-def _length(body: bytes) -> float:
-    # A WAV header says how many bytes a second takes; for MP3 any length is as good as another.
-    if body[:4] == b"RIFF" and len(body) >= _WAV_HEADER:
-        rate = int.from_bytes(body[28:32], "little")
-        return (len(body) - _WAV_HEADER) / rate if rate else 0.0
-    return FILE_S
+    return seconds_of(answer.body, FILE_S)
 
 
 async def sounds_length(line: Line, elements: Iterable[Element]) -> float:
