@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.settings import Settings
+    from bridge.test_clock import SharedClock
 
 log = structlog.get_logger()
 
@@ -27,7 +28,7 @@ FAILURE = 1
 
 
 def run(settings: Settings) -> int:
-    """Run the bridge; give the exit status: 0 stopped, 1 no address, 2 no store."""
+    """Run the bridge; give the exit status: 0 stopped, 1 no address or no time, 2 no store."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_serve(settings))
 
@@ -43,7 +44,23 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _serve(settings: Settings) -> int:
     for sentence in warnings(settings):
         log.warning("settings.warning", why=sentence)
-    bridge = Bridge(settings)
+    if settings.test_clock is None:
+        return await _run(settings)
+    from bridge.test_clock import ClockError, SharedClock  # noqa: PLC0415 - for tests alone
+
+    try:
+        clock = await SharedClock.connect(settings.test_clock)
+    except ClockError as error:
+        sys.stderr.write(f"BRIDGE_TEST_CLOCK: {error}\n")
+        return FAILURE
+    try:
+        return await _run(settings, clock)
+    finally:
+        await clock.close()
+
+
+async def _run(settings: Settings, clock: SharedClock | None = None) -> int:
+    bridge = Bridge(settings, clock)
     try:
         await bridge.start()
     except StoreUnavailable as error:
@@ -57,6 +74,8 @@ async def _serve(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    if clock is not None:
+        clock.when_lost(stopping.set)
     # What start-up made lives for ever, and a turn makes hardly a cycle: keep the collector from
     # walking everything again and again.
     gc.collect()
@@ -73,10 +92,14 @@ async def _serve(settings: Settings) -> int:
         loop=type(loop).__module__.partition(".")[0],
     )
     await stopping.wait()
+    status = 0
+    if clock is not None and clock.lost:
+        log.error("test_clock.lost", why="the simulation that gave the time is gone")
+        status = FAILURE
     log.info("bridge.stopping")
     await bridge.stop()
     log.info("bridge.stopped")
-    return 0
+    return status
 
 
 __all__ = ["run"]

@@ -277,6 +277,11 @@ def warnings(settings: Settings) -> list[str]:
             "BRIDGE_RPC_LOGIN and the other BRIDGE_RPC_* have no effect yet: this version has no "
             "JSON-RPC endpoint."
         )
+    if s.test_clock is not None:
+        found.append(
+            f"BRIDGE_TEST_CLOCK is set: time passes only as the simulation at {s.test_clock} says; "
+            "never use this in production."
+        )
     if s.store == "memory:":
         found.append("BRIDGE_STORE is memory: live calls are lost when the bridge stops.")
     return found

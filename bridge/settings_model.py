@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from bridge.settings_conflicts import Conflict, conflicts
 from bridge.settings_types import (
     E164,
     AppHash,
@@ -46,9 +47,6 @@ __all__ = [
 _DAY_S: Final = 86_400.0
 _YEAR_S: Final = 366 * _DAY_S
 _MIB: Final = 1_048_576
-
-Conflict = tuple[tuple[str, ...], str]
-"""Fields of `Settings` that do not fit together, and the sentence that says so."""
 
 
 class _Model(BaseModel):
@@ -313,6 +311,14 @@ class Settings(_Model):
         ),
     ] = 10.0
 
+    test_clock: Annotated[
+        ListenAddress | None,
+        Field(
+            description="address of a simulation that owns the time of the bridge; for tests, and "
+            "only while listen is on loopback"
+        ),
+    ] = None
+
     log_format: Annotated[
         Literal["auto", "json", "console"],
         Field(description="`auto`: console when the output is a terminal, JSON otherwise"),
@@ -328,69 +334,15 @@ class Settings(_Model):
 
     @model_validator(mode="after")
     def _fits_together(self, info: ValidationInfo) -> Settings:
-        conflicts = _conflicts(self)
+        found = conflicts(self)
         if isinstance(info.context, list):
             # The loader gathers them, so that they appear beside the faults of single values.
-            info.context.extend(conflicts)
-        elif conflicts:
-            raise ValueError(" ".join(sentence for _, sentence in conflicts))
+            info.context.extend(found)
+        elif found:
+            raise ValueError(" ".join(sentence for _, sentence in found))
         return self
 
     @property
     def store_path(self) -> Path | None:
         """The SQLite file, or None when the store is in memory."""
         return sqlite_path(self.store)
-
-
-def _conflicts(s: Settings) -> list[Conflict]:
-    found: list[Conflict] = []
-
-    def add(sentence: str, *fields: str) -> None:
-        found.append((fields, sentence))
-
-    if not s.apps:
-        add(
-            "No app is configured; set BRIDGE_APP_URL, or write a table [apps.<hash>] in the TOML "
-            "file named by BRIDGE_CONFIG.",
-            "apps",
-        )
-    needs = ["BRIDGE_VERIFY_SIGNATURES"] * s.verify_signatures + [
-        "BRIDGE_PLIVO_REST"
-    ] * s.plivo_rest
-    instead = f"copy it from the Plivo console, or set {' and '.join(needs)} to false."
-    if needs and s.plivo_auth_id is None:
-        fields = ("plivo_auth_id", "verify_signatures", "plivo_rest")
-        add(f"BRIDGE_PLIVO_AUTH_ID is missing; {instead}", *fields)
-    if needs and not s.plivo_auth_tokens:
-        fields = ("plivo_auth_tokens", "verify_signatures", "plivo_rest")
-        add(f"BRIDGE_PLIVO_AUTH_TOKEN is missing; {instead}", *fields)
-    if (s.rpc_login is None) != (s.rpc_password is None):
-        add(
-            "BRIDGE_RPC_LOGIN and BRIDGE_RPC_PASSWORD belong together; set both or neither.",
-            "rpc_login",
-            "rpc_password",
-        )
-    if s.listen == s.admin_listen and s.listen.port != 0:
-        add(
-            f"BRIDGE_LISTEN and BRIDGE_ADMIN_LISTEN are both {s.listen}; give them different ports.",
-            "listen",
-            "admin_listen",
-        )
-    if s.webhook_budget_s <= s.app_timeout_s:
-        add(
-            f"BRIDGE_WEBHOOK_BUDGET_S ({s.webhook_budget_s:g}) must be greater than "
-            f"BRIDGE_APP_TIMEOUT_S ({s.app_timeout_s:g}); raise it or lower the other.",
-            "webhook_budget_s",
-            "app_timeout_s",
-        )
-    if s.call_retention_s <= s.hangup_retry_for_s + s.recording_grace_s:
-        add(
-            f"BRIDGE_CALL_RETENTION_S ({s.call_retention_s:g}) must be greater than "
-            f"BRIDGE_HANGUP_RETRY_FOR_S ({s.hangup_retry_for_s:g}) plus BRIDGE_RECORDING_GRACE_S "
-            f"({s.recording_grace_s:g}), so that no call is deleted before its final request is "
-            "delivered; raise it or lower the others.",
-            "call_retention_s",
-            "hangup_retry_for_s",
-            "recording_grace_s",
-        )
-    return found

@@ -61,10 +61,13 @@ class SimulationClock(Clock, Protocol):
 
 
 class Participant(Protocol):
-    """Another process that shares virtual time."""
+    """Another process that shares virtual time; once it is gone it rests for ever."""
 
     async def rest(self) -> float:
-        """Wait until it is at rest; give the next instant at which it wants to wake, or inf."""
+        """Wait until it is at rest; give the next instant at which it wants to wake, or inf.
+
+        Raises StuckError.
+        """
         ...
 
     async def tell(self, now: float) -> None:
@@ -89,10 +92,12 @@ class VirtualClock:
 
     def __init__(self, start: float = MONDAY, *, patience_s: float = 60.0) -> None:
         self._now = start
-        self._patience_s = patience_s
+        self.patience_s = patience_s
         self._alarms: list[_Alarm] = []
         self._numbers = count()
         self._in_flight = 0
+        #: How often somebody began or ended to do something.
+        self._stirs = 0
         self._waiting: dict[asyncio.Task[object], asyncio.Event] = {}
         self._stirred = asyncio.Event()
         self._pulling = asyncio.Lock()
@@ -118,10 +123,11 @@ class VirtualClock:
                 alarm = self._set(seconds, lambda: limit.reschedule(loop.time()))
                 if task is not None:
                     self._waiting[task] = event
-                self._stirred.set()
+                self._stir()
                 try:
                     await event.wait()
                 finally:
+                    self._stir()
                     alarm.off = True
                     if task is not None:
                         self._waiting.pop(task, None)
@@ -136,15 +142,20 @@ class VirtualClock:
     def busy(self) -> Iterator[None]:
         """Say that something is in flight: virtual time stands still meanwhile."""
         self._in_flight += 1
+        self._stirs += 1
         try:
             yield
         finally:
             self._in_flight -= 1
-            self._stirred.set()
+            self._stir()
+
+    def _stir(self) -> None:
+        self._stirs += 1
+        self._stirred.set()
 
     def advance(self, seconds: float) -> None:
         """Let time pass and wake who has slept long enough."""
-        self._advance_to(self._now + seconds)
+        self.advance_to(self._now + seconds)
 
     def next_alarm(self) -> float:
         """Give the next instant at which somebody here wants to wake, or inf."""
@@ -162,17 +173,24 @@ class VirtualClock:
             if done():
                 return True
             async with self._pulling:
-                await self.at_rest()
+                upcoming = await self._everybody_rests()
                 if done():
                     return True
-                upcoming = self.next_alarm()
-                for participant in tuple(self.participants):
-                    upcoming = min(upcoming, await participant.rest())
                 if upcoming > until or upcoming == inf:
                     if until < inf:
                         await self._pass(until)
                     return done()
                 await self._pass(upcoming)
+
+    async def _everybody_rests(self) -> float:
+        """Wait until all are at rest at the same time; give the next instant somebody wants to wake."""
+        while True:
+            await self.at_rest()
+            # What a participant did on its way to rest may have been a request to this process.
+            before = self._stirs
+            alarms = [await participant.rest() for participant in tuple(self.participants)]
+            if before == self._stirs and self._at_rest():
+                return min([self.next_alarm(), *alarms])
 
     async def at_rest(self) -> None:
         """Wait, in real time, until nothing is in flight and all background tasks wait for time.
@@ -180,7 +198,7 @@ class VirtualClock:
         Raises StuckError.
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._patience_s
+        deadline = loop.time() + self.patience_s
         quiet = 0
         while quiet < _QUIET_TURNS:
             self._stirred.clear()
@@ -204,16 +222,17 @@ class VirtualClock:
     def _why(self) -> str:
         awake = sorted(task.get_name() for task in background_tasks() if not self._rests(task))
         return (
-            f"The simulation did not come to rest within {self._patience_s:g} s of real time: "
+            f"The simulation did not come to rest within {self.patience_s:g} s of real time: "
             f"{self._in_flight} requests in flight, awake: {', '.join(awake) or 'nobody'}."
         )
 
     async def _pass(self, instant: float) -> None:
         for participant in tuple(self.participants):
             await participant.tell(instant)
-        self._advance_to(instant)
+        self.advance_to(instant)
 
-    def _advance_to(self, instant: float) -> None:
+    def advance_to(self, instant: float) -> None:
+        """Let time pass until an instant, in wall time, and wake who has slept long enough."""
         self._now = max(self._now, instant)
         while self.next_alarm() <= self._now:
             heapq.heappop(self._alarms).ring()
@@ -257,7 +276,7 @@ class ReleasedClock(VirtualClock):
 
     async def _tick(self) -> None:
         while True:
-            self._advance_to(self.now())
+            self.advance_to(self.now())
             await asyncio.sleep(_TICK_S)
 
 
