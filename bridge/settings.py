@@ -38,7 +38,7 @@ _KEY_OF_FIELD: Final = {"plivo_auth_tokens": "plivo_auth_token"}
 _SECRETS: Final = frozenset(
     {"plivo_auth_token", "rpc_password", "rpc_api_keys", "app_password", "password"}
 )
-_NUMBERS: Final = frozenset({"blocked_caller_id"})
+_NUMBERS: Final = frozenset({"blocked_caller_id", "numbers"})
 _LONGEST_SHOWN: Final = 80
 _MASK: Final = "********"
 
@@ -230,7 +230,7 @@ def _shown(key: str, value: Any) -> str:
     if isinstance(value, SecretStr):
         return _MASK
     if isinstance(value, tuple):
-        return ", ".join(_MASK for _ in value)
+        return ", ".join(mask_number(one) if key in _NUMBERS else _MASK for one in value)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):

@@ -26,6 +26,16 @@ def conflicts(s: Settings) -> list[Conflict]:
             "file named by BRIDGE_CONFIG.",
             "apps",
         )
+    owners: dict[str, str] = {}
+    for app_hash, app in s.apps.items():
+        for number in app.numbers:
+            first = owners.setdefault(number, app_hash)
+            if first != app_hash:
+                add(
+                    f"{number} is among the numbers of {first} and of {app_hash}; a number belongs "
+                    "to one app.",
+                    "apps",
+                )
     needs = ["BRIDGE_VERIFY_SIGNATURES"] * s.verify_signatures + [
         "BRIDGE_PLIVO_REST"
     ] * s.plivo_rest

@@ -29,6 +29,8 @@ from bridge.settings_types import (
     Login,
     MediaId,
     MediaTemplate,
+    NumberList,
+    PlivoName,
     SecretList,
     StoreUrl,
     Voice,
@@ -112,6 +114,20 @@ class AppSettings(_Model):
         bool,
         Field(description="let conference ids mean the same room as in other apps that share"),
     ] = False
+    numbers: Annotated[
+        NumberList,
+        Field(
+            description="Plivo numbers that `rt-bridge provision` gives to this app, in E.164 form; "
+            "several are separated by commas, or a list in TOML"
+        ),
+    ] = ()
+    plivo_application: Annotated[
+        PlivoName | None,
+        Field(
+            description="name of the application at Plivo that `rt-bridge provision` creates or "
+            "changes; rt-bridge- and the hash when not set"
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> AppSettings:

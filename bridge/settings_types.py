@@ -27,6 +27,8 @@ __all__ = [
     "Login",
     "MediaId",
     "MediaTemplate",
+    "NumberList",
+    "PlivoName",
     "SecretList",
     "StoreUrl",
     "Voice",
@@ -37,6 +39,7 @@ __all__ = [
 ]
 
 _APP_HASH = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PLIVO_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _HIGHEST_PORT = 65535
@@ -159,6 +162,26 @@ def _e164(text: str) -> str:
     return text
 
 
+def _numbers(value: Any) -> Any:
+    if isinstance(value, str):
+        return tuple(part for part in re.split(r"[,\s]+", value) if part)
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    raise ValueError("must be text: numbers in E.164 form, separated by commas")
+
+
+def _once(numbers: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(numbers)) < len(numbers):
+        raise ValueError("must name each number once")
+    return numbers
+
+
+def _plivo_name(text: str) -> str:
+    if not _PLIVO_NAME.fullmatch(text):
+        raise ValueError("must be a name of 1 to 60 letters, digits, _ or -, as Plivo takes it")
+    return text
+
+
 def _login(text: str) -> str:
     # HTTP Basic ends the login at the first colon (RFC 7617, section 2).
     if not text or ":" in text or not text.isprintable():
@@ -223,6 +246,8 @@ MediaTemplate = Annotated[str, AfterValidator(_media_template)]
 MediaId = Annotated[str, AfterValidator(_media_id)]
 AppHash = Annotated[str, AfterValidator(_app_hash)]
 E164 = Annotated[str, AfterValidator(_e164)]
+NumberList = Annotated[tuple[E164, ...], BeforeValidator(_numbers), AfterValidator(_once)]
+PlivoName = Annotated[str, AfterValidator(_plivo_name)]
 Login = Annotated[str, StringConstraints(max_length=256), AfterValidator(_login)]
 Word = Annotated[str, AfterValidator(_word)]
 Voice = Annotated[str, AfterValidator(_voice)]
