@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,16 +27,7 @@ def conflicts(s: Settings) -> list[Conflict]:
             "file named by BRIDGE_CONFIG.",
             "apps",
         )
-    owners: dict[str, str] = {}
-    for app_hash, app in s.apps.items():
-        for number in app.numbers:
-            first = owners.setdefault(number, app_hash)
-            if first != app_hash:
-                add(
-                    f"{number} is among the numbers of {first} and of {app_hash}; a number belongs "
-                    "to one app.",
-                    "apps",
-                )
+    found += _shared_numbers(s)
     needs = ["BRIDGE_VERIFY_SIGNATURES"] * s.verify_signatures + [
         "BRIDGE_PLIVO_REST"
     ] * s.plivo_rest
@@ -83,3 +75,16 @@ def conflicts(s: Settings) -> list[Conflict]:
             "listen",
         )
     return found
+
+
+def _shared_numbers(s: Settings) -> Iterator[Conflict]:
+    owners: dict[str, str] = {}
+    for app_hash, app in s.apps.items():
+        for number in app.numbers:
+            first = owners.setdefault(number, app_hash)
+            if first != app_hash:
+                sentence = (
+                    f"{number} is among the numbers of {first} and of {app_hash}; a number belongs "
+                    "to one app."
+                )
+                yield ("apps",), sentence

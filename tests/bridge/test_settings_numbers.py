@@ -80,10 +80,9 @@ def test_numbers_that_are_none(value: str, phrase: str) -> None:
 
 def test_names_that_plivo_does_not_take() -> None:
     """An application's name has letters, digits, - and _ only."""
-    assert [
-        "BRIDGE_APP_PLIVO_APPLICATION is 'Sales line', but must be a name of 1 to 60 letters, "
-        "digits, _ or -, as Plivo takes it."
-    ] == problems({**MINIMAL, "BRIDGE_APP_PLIVO_APPLICATION": "Sales line"})
+    (problem,) = problems({**MINIMAL, "BRIDGE_APP_PLIVO_APPLICATION": "Sales line"})
+
+    assert problem.endswith("must be a name of 1 to 60 letters, digits, _ or -, as Plivo takes it.")
 
 
 def test_a_number_belongs_to_one_app(tmp_path: Path) -> None:
