@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from bridge.simulator.background_recordings import BackgroundRecording, lengths
 from bridge.simulator.causes import HUNG_UP_BY_API, LOOP_DETECTED
 from bridge.simulator.document import Element
+from bridge.simulator.elements.record import transcribe
 from bridge.simulator.elements.speak_play import announce
 from bridge.simulator.inputs import HungUp, Transferred
 from bridge.simulator.leg import Method
@@ -33,11 +34,16 @@ RECORDING_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Where the end of something asked for through REST is reported, under which api_id."""
+    """Where the end of something asked for through REST is reported, under which api_id.
+
+    `transcription_url` gets what was said during a recording.
+    """
 
     url: str = ""
     method: Method = "POST"
     api_id: str = ""
+    transcription_url: str = ""
+    transcription_method: Method = "POST"
 
 
 def party_of(line: Line) -> Party | None:
@@ -242,6 +248,8 @@ def _report(line: Line, report: Report, about: Mapping[str, str], recording: Rec
     }
     after = max(0.0, recording.ready_at - line.clock.now())
     line.tell("recording", report.url, form, method=report.method, bare=True, after=after)
+    if report.transcription_url:
+        transcribe(line, recording, report.transcription_url, report.transcription_method)
 
 
 __all__ = [

@@ -136,7 +136,8 @@ def _report(line: Line, element: Element, recording: Recording) -> asyncio.Event
     """Notify callbackUrl once the file is ready, and transcriptionUrl later."""
     wait = max(0.0, recording.ready_at - line.clock.now())
     if element.get("transcriptionType"):
-        _transcribe(line, element, recording)
+        url, method = element.get("transcriptionUrl"), _method(element, "transcriptionMethod")
+        transcribe(line, recording, url, method)
     return line.tell(
         "recording",
         element.get("callbackUrl"),
@@ -146,8 +147,8 @@ def _report(line: Line, element: Element, recording: Recording) -> asyncio.Event
     )
 
 
-def _transcribe(line: Line, element: Element, recording: Recording) -> None:
-    """Notify transcriptionUrl of what was said during the recording."""
+def transcribe(line: Line, recording: Recording, url: str, method: Method) -> None:
+    """Notify a transcription URL of what was said on the line during the recording."""
     seconds, end = recording.seconds, recording.began + recording.seconds
     if seconds <= SHORTEST_TRANSCRIBED_S:
         return
@@ -165,10 +166,10 @@ def _transcribe(line: Line, element: Element, recording: Recording) -> None:
     }
     line.tell(
         "transcription",
-        element.get("transcriptionUrl"),
+        url,
         form,
         after=TRANSCRIPTION_S,
-        method=_method(element, "transcriptionMethod"),
+        method=method,
         bare=True,
     )
 
@@ -177,4 +178,4 @@ def _method(element: Element, attribute: str) -> Method:
     return "GET" if element.get(attribute) == "GET" else "POST"
 
 
-__all__ = ["record", "result"]
+__all__ = ["record", "result", "transcribe"]

@@ -1,7 +1,4 @@
-"""What is done to a call that lives (pages "Record a call", "Play audio", "Speak text", "DTMF").
-
-Transcriptions are accepted and never come.
-"""
+"""What is done to a call that lives (pages "Record a call", "Play audio", "Speak text", "DTMF")."""
 
 from __future__ import annotations
 
@@ -33,11 +30,14 @@ def record(asked: Asked) -> Reply:
 
 def recording_parameters(asked: Asked) -> tuple[str, control.Report, int]:
     """Read what recordings of calls and of conferences share: format, callback, limit in s."""
-    asked.choice("transcription_type", ("", "auto", "hybrid"))
-    asked.url("transcription_url")
-    asked.http_method("transcription_method")
+    wanted = asked.choice("transcription_type", ("", "auto", "hybrid"))
+    transcription_url = asked.url("transcription_url")
     report = control.Report(
-        asked.url("callback_url"), asked.http_method("callback_method"), asked.api_id
+        asked.url("callback_url"),
+        asked.http_method("callback_method"),
+        asked.api_id,
+        transcription_url if wanted else "",
+        asked.http_method("transcription_method"),
     )
     limit = asked.whole("time_limit", round(control.RECORDING_S), 1, _LONGEST_RECORDING_S)
     return asked.choice("file_format", ("mp3", "wav")), report, limit

@@ -3,13 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from plivo.exceptions import ResourceNotFoundError, ValidationError
 from support_plivo import ACCOUNT
 from support_rest import Rest
 
 from bridge.plivo.rest import PlivoRest
 from bridge.simulator.callees import Answers
-from bridge.simulator.inputs import HungUp
+from bridge.simulator.inputs import HungUp, Talks
 
 PARTY = "33600000001"
 
@@ -62,6 +61,24 @@ async def test_a_recording_ends_by_itself(rest: Rest) -> None:
     assert 60.0 == rest.plivo.recordings[started.recording_id].seconds
     status, body = await rest("DELETE", f"Call/{line.uuid}/Record/")
     assert (404, "no such recording is in progress") == (status, body["error"])
+
+
+async def test_a_recording_is_transcribed(rest: Rest) -> None:
+    """What was said during it is told to transcription_url, when a type was asked for."""
+    line = await rest.call()
+    urls = {"transcription_url": f"{rest.app.url}/text", "transcription_method": "GET"}
+    await rest.sdk(rest.client.calls.record, line.uuid, transcription_type="auto", **urls)
+    await rest.sdk(rest.client.calls.record, line.uuid, **urls)
+    line.post(Talks(2, "hello there"))
+    await rest.passes(10)
+    await rest.sdk(rest.client.calls.stop_recording, line.uuid, None, None)
+    await rest.passes(60)
+
+    (told,) = rest.app.of("/text")
+    assert ("GET", "hello there", "10", line.uuid) == (
+        told.method,
+        *(told[name] for name in ("transcription", "duration", "call_uuid")),
+    )
 
 
 async def test_one_of_two_recordings_is_stopped(rest: Rest) -> None:
@@ -166,66 +183,3 @@ async def test_calls_that_do_not_live(rest: Rest, path: str) -> None:
         (reply := await rest("POST", f"Call/{line.uuid}/{path}/"))[0],
         reply[1]["error"],
     )
-
-
-# --- streams ------------------------------------------------------------------------------------
-
-SOCKET = "wss://streams.example.com/audio"
-
-
-async def test_streams(rest: Rest) -> None:
-    """Started, listed, shown and stopped by the official SDK."""
-    line = await rest.call()
-    calls = rest.client.calls
-    first = await rest.sdk(calls.start_stream, line.uuid, SOCKET, audio_track="both")
-    second = await rest.sdk(calls.start_stream, line.uuid, f"{SOCKET}/2", bidirectional=True)
-    listed = await rest.sdk(calls.get_all_streams, line.uuid)
-    await rest.passes(3)
-    await rest.sdk(calls.delete_specific_stream, line.uuid, first.stream_id)
-    stopped = await rest.sdk(calls.get_details_of_specific_stream, line.uuid, first.stream_id)
-    await rest.sdk(calls.delete_all_streams, line.uuid)
-    other = await rest.sdk(calls.get_details_of_specific_stream, line.uuid, second.stream_id)
-
-    assert "audio streaming started" == first.message
-    assert [(SOCKET, "initiated"), (f"{SOCKET}/2", "initiated")] == [
-        (one.service_url, one.status) for one in listed.objects
-    ]
-    assert ("stopped", "2026-01-05 10:00:05+00:00") == (stopped.status, stopped.end_time)
-    assert ("stopped", line.uuid) == (other.status, other.call_uuid)
-
-
-async def test_streams_to_one_place(rest: Rest) -> None:
-    """A second one is refused until the first is stopped."""
-    line = await rest.call()
-    start = rest.client.calls.start_stream
-    first = await rest.sdk(start, line.uuid, SOCKET)
-    with pytest.raises(ValidationError, match="already being streamed"):
-        await rest.sdk(start, line.uuid, SOCKET)
-    await rest.sdk(rest.client.calls.delete_specific_stream, line.uuid, first.stream_id)
-    again = await rest.sdk(start, line.uuid, SOCKET)
-
-    assert first.stream_id != again.stream_id
-    with pytest.raises(ResourceNotFoundError, match="stream not found"):
-        await rest.sdk(rest.client.calls.get_details_of_specific_stream, line.uuid, "x")
-
-
-@pytest.mark.parametrize(
-    ("fields", "error"),
-    [
-        ({}, "service_url parameter not present"),
-        ({"service_url": "https://x.example.com"}, "service_url must be a URL with wss or ws"),
-        ({"service_url": SOCKET, "audio_track": "none"}, "audio_track must be one of"),
-        ({"service_url": SOCKET, "audio_track": "both", "bidirectional": True}, "audio_track must"),
-        ({"service_url": SOCKET, "content_type": "audio/ogg"}, "content_type must be one of"),
-        ({"service_url": SOCKET, "stream_timeout": 0}, "stream_timeout must be"),
-        ({"service_url": SOCKET, "status_callback_url": "x"}, "status_callback_url must be"),
-    ],
-)
-async def test_bad_streams_are_named(rest: Rest, fields: dict[str, Any], error: str) -> None:
-    """400, and no stream is begun."""
-    line = await rest.call()
-    status, body = await rest("POST", f"Call/{line.uuid}/Stream/", fields)
-    _, listed = await rest("GET", f"Call/{line.uuid}/Stream/")
-
-    assert (400, True) == (status, body["error"].startswith(error)), body
-    assert [] == listed["objects"]
