@@ -238,21 +238,6 @@ class VirtualClock:
             heapq.heappop(self._alarms).ring()
 
 
-class SkippingClock(SystemClock):
-    """Real time plus what the simulation skipped; for a bridge that serves on afterwards."""
-
-    def __init__(self) -> None:
-        self._skipped = 0.0
-
-    def now(self) -> float:
-        """Give the wall time in s, ahead of the machine's by what was skipped."""
-        return super().now() + self._skipped
-
-    def advance(self, seconds: float) -> None:
-        """Skip so much time."""
-        self._skipped += seconds
-
-
 class ReleasedClock(VirtualClock):
     """Virtual time until it is released, and from then on the machine's; for a bridge that serves on."""
 
@@ -304,7 +289,6 @@ __all__ = [
     "RealTime",
     "ReleasedClock",
     "SimulationClock",
-    "SkippingClock",
     "StuckError",
     "VirtualClock",
 ]

@@ -5,6 +5,7 @@ The retry settings that follow a URL as its fragment are left out of the XML.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +31,9 @@ LABELS: Final[dict[Kind, str]] = {
     "leg": "party",
     "room": "conference",
     "records": "recording",
-    "listens": "call waits for",
+    "sends": "Plivo texts",
+    "streams": "stream",
+    "listens": "waits for",
     "rest": "REST",
     "fault": "FAULT",
     "expects": "expected",
@@ -39,6 +42,8 @@ LABELS: Final[dict[Kind, str]] = {
 }
 STYLES: Final[dict[Kind, str]] = {"hears": "green", "does": "yellow", "problem": "bold red"}
 WIDTH: Final = 15
+#: The fields of RT.Request that stay the same for a call: its first request shows them.
+CONSTANT: Final = 7
 #: Retry settings after a URL: configuration that is never sent, and drowns the rest.
 FRAGMENT: Final = re.compile(r"#(?:ct|rt|tt|rc|rp|er)=[^\"'<\s]*")
 
@@ -68,14 +73,27 @@ def rows(timeline: Timeline) -> Iterator[Row]:
                 yield from _flushed(meanwhile)
             case "gets":
                 yield Row("gets", LABELS["gets"], FRAGMENT.sub("", entry.detail), "xml")
+            case _ if _goes_without_saying(entry):
+                pass
             case "tells" | "ends":
-                yield Row(entry.kind, LABELS[entry.kind], entry.text + _ms(entry))
+                yield Row(entry.kind, _label(entry), entry.text + _ms(entry))
                 yield from _flushed(meanwhile)
-            case "fetches":
-                yield Row(entry.kind, LABELS[entry.kind], entry.text + _ms(entry))
             case _:
-                yield Row(entry.kind, LABELS[entry.kind], entry.text)
+                yield Row(entry.kind, _label(entry), entry.text + _ms(entry))
     yield from _flushed(meanwhile)
+
+
+def _goes_without_saying(entry: Entry) -> bool:
+    """Say whether a reader knows it already: the XML, or the state of the party, says the same."""
+    if entry.kind == "expects":
+        return bool(entry.data.get("ok"))
+    return entry.kind == "listens" or (entry.kind == "ends" and entry.leg > 0)
+
+
+def _label(entry: Entry) -> str:
+    """Name who it is about; what a dialled party hears and does is not the caller's."""
+    label = LABELS[entry.kind]
+    return label.replace("caller", f"party {entry.leg}") if entry.leg else label
 
 
 def print_timeline(timeline: Timeline, console: Console) -> None:
@@ -94,8 +112,13 @@ def print_timeline(timeline: Timeline, console: Console) -> None:
 def _flushed(meanwhile: list[Entry]) -> Iterator[Row]:
     for entry in meanwhile:
         request, _, reply = entry.detail.partition("\n")
+        told = entry.data.get("request", {})
+        if told.get("command"):
+            changing = dict(list(told.items())[CONSTANT:])
+            request = "{… " + json.dumps(changing, ensure_ascii=False)[1:]
         yield Row("app", "RT app is told", request, "json")
-        yield Row("app", "RT app says", (reply or entry.text) + _ms(entry), "json")
+        status = f"(status {entry.data.get('status')}, nothing)"
+        yield Row("app", "RT app says", (reply or status) + _ms(entry), "json")
     meanwhile.clear()
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ import structlog
 from yarl import URL
 
 from bridge.app import Bridge
+from bridge.redaction import redact_event
 from bridge.settings import Settings
 from bridge.simulator.callees import Answers, Busy, Callee, Fails, NoAnswer, Rejects
 from bridge.simulator.clock import SimulationClock, VirtualClock
@@ -29,7 +32,6 @@ from bridge.simulator.platform import Application, Plivo, digits
 from bridge.simulator.profile import NORMAL, PROFILES, Profile
 from bridge.simulator.timeline import Entry, Timeline
 from bridge.state import load
-from bridge.telemetry import configure_logging
 from bridge.testing.app_under_test import AppStartError, AppUnderTest, running
 from bridge.testing.call import Call
 from bridge.testing.contract import Contract, Violation
@@ -254,8 +256,9 @@ async def rig(
         chosen_settings = _settings(plivo, tap.url(HASH), app_settings or {}, settings or {})
         bridge = Bridge(chosen_settings, time)
         made.append(Rig(plivo, bridge, Contract(allow=allow), chosen, base + path))
-        await bridge.start()
+        # A bridge that cannot listen has opened its store by then.
         stack.push_async_callback(bridge.stop)
+        await bridge.start()
         # Before the bridge, which waits for requests in flight.
         stack.push_async_callback(plivo.halt)
         public_url = chosen_settings.public_url
@@ -286,11 +289,17 @@ def _settings(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Let the bridge log warnings only, unless the program has its own idea of logs."""
+    """Let the bridge log warnings only, to standard error, unless the program has its own logs."""
     if structlog.is_configured():
         yield
         return
-    configure_logging("console", "warning")
+    structlog.configure(
+        processors=[redact_event, structlog.dev.ConsoleRenderer(colors=False)],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Loggers that keep a configuration would keep this one beyond the rig.
+        cache_logger_on_first_use=False,
+    )
     try:
         yield
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import itertools
 import os
 import re
@@ -12,19 +11,17 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 import pytest
-from rich.console import Console
 
 from bridge import demo
-from bridge.simulator.caller import ScriptedCaller
-from bridge.simulator.report import print_timeline
-from bridge.simulator.script import HangUp, Press
-from bridge.simulator.timeline import Entry, Timeline
+from bridge.testing.call import Call
+from bridge.testing.rig import rig
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,18 +54,20 @@ def test_demo_process(tmp_path: Path) -> None:
     said = [
         line.split("caller hears   ")[1] for line in done.stdout.splitlines() if "hears" in line
     ]
+    assert "waits for" not in done.stdout
+    assert "expected" not in done.stdout
     assert ["“Welcome.”", "“Please", "“You", "“Press", "“Speak", "a"] == [
         text.split()[0] for text in said
     ][:6]
     assert "“Goodbye.” (WOMAN en-GB)" == said[-1]
     for text in (
-        "caller         presses 42#",
+        "caller         has typed 42",
         '"command": "read", "command_id": "age", "command_result": "42"',
         '<Speak voice="WOMAN" language="en-GB">You are 42.</Speak>',
         "<Redirect>http://127.0.0.1:",
-        "speaks for 4 s and presses #",
-        "is told busy",
-        "is told no-answer",
+        "caller         speaks for 4 s",
+        "party          442079460101: busy",
+        "party          442079460102: no-answer",
         '"command_result": "NOANSWER"',
         '"command_result": "LEFT_CONFERENCE"',
         "call ends      Normal Hangup (4000), by Answer XML",
@@ -112,27 +111,42 @@ def test_demo_inside(capsys: pytest.CaptureFixture[str]) -> None:
     assert "The call went as scripted" in capsys.readouterr().out
 
 
+async def hangs_up(call: Call) -> None:
+    """Do not wait for the end."""
+    await call.expect_prompt("Welcome.")
+    await call.hang_up()
+    await call.expect_ended(by="app")
+
+
+async def talks_to_a_menu(call: Call) -> None:
+    """Say what is to be typed."""
+    await call.press("4#")
+    await call.say("nought")
+
+
 @pytest.mark.usefixtures("_inside")
 @pytest.mark.parametrize(
-    ("script", "sentence"),
+    ("conversation", "sentence"),
     [
-        ((HangUp(during="Speak"),), "not with Normal Hangup (4000), by Answer XML"),
-        ((Press("4#"), Press("0"), Press("1")), "Record comes where the script has Press"),
+        (hangs_up, "Expected the call to be ended by app, and it did not come before the call was"),
+        (talks_to_a_menu, "Cannot say “nought”: nothing accepts speech; the call is over."),
     ],
     ids=["other end", "other course"],
 )
 def test_demo_fails(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], script: Any, sentence: str
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    conversation: Any,
+    sentence: str,
 ) -> None:
     """A call that does not go as scripted gives status 1, says why, and the log is kept."""
-    monkeypatch.setattr(demo, "SCRIPT", script)
-    monkeypatch.setattr(demo, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(demo, "conversation", conversation)
 
     status = demo.run_demo(exit_after_call=True)
 
     printed = capsys.readouterr()
     assert 1 == status
-    assert sentence in printed.out
+    assert f"PROBLEM  {sentence}" in printed.out
     assert Path(printed.err.split()[-1]).is_file()
 
 
@@ -141,12 +155,7 @@ def test_demo_without_the_end(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An app that is never told of the end is a failure."""
-    monkeypatch.setattr(demo, "PATIENCE_S", 0.0)
-
-    async def keep_quiet(caller: ScriptedCaller, ending: object) -> None:
-        caller.add("ends", demo.EXPECTED_END)
-
-    monkeypatch.setattr(ScriptedCaller, "hang_up", keep_quiet)
+    monkeypatch.setattr(demo, "rig", partial(rig, faults=["drop:hangup url"]))
 
     status = demo.run_demo(exit_after_call=True)
 
@@ -212,19 +221,6 @@ def test_demo_without_example(
         "checkout of the repository, where examples/ivr.py is; it is not part of the installed "
         "package.\n"
     ) == capsys.readouterr().err
-
-
-def test_demo_on_a_terminal() -> None:
-    """On a terminal the timeline is coloured and long lines fold without losing a character."""
-    xml = "<Response><Speak>" + "x" * 200 + "</Speak></Response>"
-    timeline = Timeline([Entry(0.0, "asks", "answer", "", 1.0), Entry(0.0, "gets", "", xml)])
-    out = io.StringIO()
-
-    print_timeline(timeline, Console(file=out, force_terminal=True, width=80))
-
-    assert "\x1b[" in out.getvalue()
-    plain = re.sub(r"\x1b\[[0-9;]*m|\s", "", out.getvalue())
-    assert f"10.0sanswer(1.0ms)PlivoXML{xml}" == plain
 
 
 def _curl(words: list[str]) -> str:

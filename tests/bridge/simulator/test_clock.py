@@ -7,7 +7,7 @@ from math import inf
 
 import pytest
 
-from bridge.simulator.clock import MONDAY, RealTime, SkippingClock, StuckError, VirtualClock
+from bridge.simulator.clock import MONDAY, RealTime, ReleasedClock, StuckError, VirtualClock
 from bridge.tasks import drain, spawn
 
 
@@ -203,12 +203,16 @@ async def test_advancing_by_hand() -> None:
     assert 5.0 == clock.now()
 
 
-async def test_skipping_real_time() -> None:
-    """A skipping clock is ahead of the machine by what was skipped."""
-    clock, machine = SkippingClock(), RealTime()
-    clock.advance(3600)
+async def test_released_time() -> None:
+    """Time is virtual until it is released; then it runs by itself, from where it was."""
+    clock = ReleasedClock()
+    later = clock.now() + 3600
+    await clock.drive(never, later)
+    assert later == clock.now()
 
-    assert 3599 < clock.now() - machine.now() < 3601
+    clock.release()
+    await asyncio.wait_for(clock.sleep(0.01), 5)
+    assert later + 0.01 <= clock.now() < later + 60
 
 
 async def test_real_time_is_not_held_up() -> None:

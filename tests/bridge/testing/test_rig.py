@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from pydantic import ValidationError
+from structlog.testing import capture_logs
 from support_kit import Script, app_of, command, play, read, simulated
 
 from bridge.simulator.clock import RealTime
@@ -155,3 +156,20 @@ async def test_a_number_nobody_rents() -> None:
     async with simulated() as it:
         with pytest.raises(KeyError, match="33999"):
             await it.phone(CALLER).dial("+33999")
+
+
+async def test_logs_outlive_no_simulation() -> None:
+    """What the bridge logs in a simulation goes where the program wants it the next time."""
+    for _ in range(2):
+        async with simulated(
+            play("Hello"), command("play", media_id="TTS|TTS_XX-YY_NOBODY|?")
+        ) as it:
+            await it.phone().dial()
+            await it.finish()
+
+    with capture_logs() as logs:
+        async with simulated(command("play", media_id="TTS|TTS_XX-YY_NOBODY|?")) as it:
+            await it.phone().dial()
+            await it.finish()
+
+    assert "voice.replaced" in {line["event"] for line in logs}
