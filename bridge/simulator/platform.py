@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from random import Random
 from traceback import format_exc
@@ -112,6 +112,8 @@ class Plivo:
         self.recordings: dict[str, Recording] = {}
         #: Notifications under way.
         self.pending: set[asyncio.Event] = set()
+        #: Awaited before each request to the server of XML, with the name of the request.
+        self.before_request: Callable[[str], Awaitable[None]] | None = None
         self.api_url = "https://api.plivo.com"
         #: Where the files of recordings are fetched.
         self.media_url = "https://media.plivo.com"

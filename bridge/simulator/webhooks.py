@@ -116,6 +116,9 @@ class _Request:
 
     async def send(self, nonce: str, limits: aiohttp.ClientTimeout) -> Answer:
         """Send it once."""
+        before = self.line.plivo.before_request
+        if before is not None:
+            await before(self.name)
         return await self.line.leg.request(
             self.url, self.sent(), method=self.method, bare=True, nonce=nonce, limits=limits
         )

@@ -31,10 +31,10 @@ from bridge.simulator.line import Line
 from bridge.simulator.platform import Application, Plivo, digits
 from bridge.simulator.profile import NORMAL, PROFILES, Profile
 from bridge.simulator.timeline import Entry, Timeline
-from bridge.state import load
 from bridge.testing.app_under_test import AppStartError, AppUnderTest, running
 from bridge.testing.call import Call
 from bridge.testing.contract import Contract, Violation
+from bridge.testing.hosts import Host, InProcess, OwnProcess
 from bridge.testing.tap import Tap
 from bridge.testing.turns import Turn
 
@@ -110,7 +110,7 @@ class Rig:
     """
 
     plivo: Plivo
-    bridge: Bridge
+    host: Host
     contract: Contract
     seed: int
     app_url: str = ""
@@ -119,6 +119,13 @@ class Rig:
     soft_failures: list[str] = field(default_factory=list)
     calls: dict[int, Call] = field(default_factory=dict)
     _numbers: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def bridge(self) -> Bridge:
+        """Give the bridge. Raises RuntimeError when it runs in a process of its own."""
+        if isinstance(self.host, InProcess):
+            return self.host.bridge
+        raise RuntimeError("The bridge of this rig runs in a process of its own.")
 
     @property
     def timeline(self) -> Timeline:
@@ -187,14 +194,33 @@ class Rig:
         self.contract.feed(turn)
 
     async def _number(self, turn: Turn) -> int:
-        # RT knows a callid, Plivo a CallUUID; only the bridge's state has both.
+        # RT knows a callid, Plivo a CallUUID; only the bridge knows both.
         if turn.call not in self._numbers:
-            stored = await self.bridge.store.load_call(turn.call)
-            uuid = load(stored.blob, stored.version).uuid if stored is not None else ""
+            uuid = await self.host.uuid_of(turn.call)
             for line in self.plivo.lines:
-                if line.uuid == uuid:
+                known = line.uuid == uuid if uuid else self._may_be(line, turn.request)
+                if known:
                     self._numbers[turn.call] = line.number
+                    break
         return self._numbers.get(turn.call, 0)
+
+    def _may_be(self, line: Line, request: Mapping[str, Any]) -> bool:
+        # Good enough without the bridge's word: the first unclaimed call with these numbers.
+        who = digits(str(request.get("cli_number"))), digits(str(request.get("number")))
+        free = line.number not in self._numbers.values()
+        return free and (line.leg.caller, line.leg.called) == who
+
+    async def restart_bridge(self) -> None:
+        """Kill the bridge, which must run in a process of its own, and start it again.
+
+        Raises RuntimeError, BridgeStartError.
+        """
+        if not isinstance(self.host, OwnProcess):
+            raise RuntimeError("Only a bridge in a process of its own can be killed.")  # noqa: TRY004
+        with self.clock.busy():
+            await self.host.kill()
+            await self.host.start()
+            self.plivo.via[self.host.settings.public_url] = self.host.address
 
     def summary(self) -> str:
         """Give the protocol violations and soft failures as text; "" when there are none."""
@@ -221,6 +247,7 @@ async def rig(
     allow: Sequence[str] = (),
     number: str = CALLED,
     clock: SimulationClock | None = None,
+    own_process: bool = False,
     patience_s: float = 60.0,
 ) -> AsyncIterator[Rig]:
     """Put bridge and simulated Plivo around an app, and take them down again.
@@ -228,6 +255,7 @@ async def rig(
     `app` is a URL, an application or a command (see app_under_test), `path` is added to its base
     URL. `app_settings` and `settings` are settings of the bridge, for the app and in all; `allow`
     names protocol violations that are expected; `clock` is real time when it is RealTime().
+    With `own_process` the bridge is a process that can be killed; its store is then to be a file.
     Raises AppStartError, FaultError, pydantic's ValidationError for wrong settings.
     """
     chosen = seed if seed is not None else int.from_bytes(os.urandom(3))
@@ -250,41 +278,45 @@ async def rig(
         async def heard(turn: Turn) -> None:
             await made[0].heard(turn)
 
-        tap = Tap({HASH: base + path}, plivo.clock.now, heard)
+        tap = Tap({HASH: base + path}, plivo.clock.now, heard, time.busy)
         await tap.start()
         stack.push_async_callback(tap.stop)
-        chosen_settings = _settings(plivo, tap.url(HASH), app_settings or {}, settings or {})
-        bridge = Bridge(chosen_settings, time)
-        made.append(Rig(plivo, bridge, Contract(allow=allow), chosen, base + path))
+        given = _given(plivo, tap.url(HASH), app_settings or {}, settings or {})
+        host = _host(given, time, own_process=own_process)
+        made.append(Rig(plivo, host, Contract(allow=allow), chosen, base + path))
         # A bridge that cannot listen has opened its store by then.
-        stack.push_async_callback(bridge.stop)
-        await bridge.start()
+        stack.push_async_callback(host.stop)
+        await host.start()
         # Before the bridge, which waits for requests in flight.
         stack.push_async_callback(plivo.halt)
-        public_url = chosen_settings.public_url
-        plivo.via[public_url] = f"http://127.0.0.1:{bridge.port}"
+        public_url = host.settings.public_url
+        plivo.via[public_url] = host.address
         plivo.numbers[digits(number)] = Application.at(public_url, HASH)
         yield made[0]
 
 
-def _settings(
+def _given(
     plivo: Plivo, app_url: str, app_settings: Mapping[str, Any], settings: Mapping[str, Any]
-) -> Settings:
-    served = plivo.api_url.startswith("http://127.0.0.1")
-    return Settings.model_validate(
-        {
-            "public_url": PUBLIC_URL,
-            "listen": "127.0.0.1:0",
-            "admin_listen": "127.0.0.1:0",
-            "plivo_auth_id": ACCOUNT.auth_id,
-            "plivo_auth_tokens": [ACCOUNT.auth_token],
-            "plivo_api_url": plivo.api_url,
-            "plivo_rest": served,
-            "store": "memory:",
-            "apps": {HASH: {**app_settings, "url": app_url}},
-            **settings,
-        }
-    )
+) -> dict[str, Any]:
+    return {
+        "public_url": PUBLIC_URL,
+        "listen": "127.0.0.1:0",
+        "admin_listen": "127.0.0.1:0",
+        "plivo_auth_id": ACCOUNT.auth_id,
+        "plivo_auth_tokens": [ACCOUNT.auth_token],
+        "plivo_api_url": plivo.api_url,
+        "store": "memory:",
+        "apps": {HASH: {**app_settings, "url": app_url}},
+        **settings,
+    }
+
+
+def _host(given: Mapping[str, Any], clock: SimulationClock, *, own_process: bool) -> Host:
+    if not own_process:
+        return InProcess(Settings.model_validate(given), clock)
+    if not isinstance(clock, VirtualClock):
+        raise TypeError("A bridge in a process of its own shares virtual time only.")
+    return OwnProcess(given, clock)
 
 
 @contextlib.contextmanager

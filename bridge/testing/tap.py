@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 from typing import Any, Final
 
@@ -33,12 +34,21 @@ class Tap:
     """Listens at the doors of the apps.
 
     `targets` maps the hash of an app to its URL; `url(hash)` is where the bridge posts to instead.
+    A turn happens inside of `busy`: virtual time stands still until it was heard, also when the
+    bridge gave up before.
     """
 
-    def __init__(self, targets: Mapping[str, str], now: Callable[[], float], heard: Heard) -> None:
+    def __init__(
+        self,
+        targets: Mapping[str, str],
+        now: Callable[[], float],
+        heard: Heard,
+        busy: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._targets = dict(targets)
         self._now = now
         self._heard = heard
+        self._busy = busy
         self._count = 0
         self._base = ""
         self._runner: web.AppRunner | None = None
@@ -70,6 +80,10 @@ class Tap:
             await self._session.close()
 
     async def _serve(self, http: web.Request) -> web.StreamResponse:
+        with self._busy():
+            return await self._turn(http)
+
+    async def _turn(self, http: web.Request) -> web.StreamResponse:
         app_hash = http.match_info["hash"]
         raw = await http.read()
         self._count += 1
