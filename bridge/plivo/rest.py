@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
+from urllib.parse import urlencode
 
 from pydantic import BeforeValidator, Field
 
@@ -30,10 +31,19 @@ from bridge.plivo.rest_errors import (
     PlivoTimeout,
     PlivoUnavailable,
 )
-from bridge.plivo.rest_request import Body, Reply, RestRequest, RestTransport, item_path, parsed
+from bridge.plivo.rest_request import (
+    Body,
+    Reply,
+    RestRequest,
+    RestTransport,
+    Text,
+    item_path,
+    parsed,
+)
 from mappings._plivo.numbers import to_plivo
 
 __all__ = [
+    "CallRecord",
     "Conference",
     "ConferenceMember",
     "LiveCall",
@@ -88,6 +98,19 @@ class LiveCall(Reply):
     request_uuid: str = ""
     from_number: str = Field(default="", validation_alias="from")
     to_number: str = Field(default="", validation_alias="to")
+
+
+class _LiveCalls(Reply):
+    calls: tuple[str, ...] = ()
+
+
+class CallRecord(Reply):
+    """How a call that is over ended; "" = Plivo does not say."""
+
+    answer_time: Text = ""
+    cause_code: Text = Field(default="", validation_alias="hangup_cause_code")
+    cause_name: Text = Field(default="", validation_alias="hangup_cause_name")
+    source: Text = Field(default="", validation_alias="hangup_source")
 
 
 class PlivoRest(RestTransport):
@@ -215,6 +238,26 @@ class PlivoRest(RestTransport):
         """Return the call if it is ringing or in progress, None if it is over or unknown."""
         path = f"{item_path('Call', call_uuid)}?status=live"
         return await self.read(LiveCall, f"get live call {call_uuid}", path)
+
+    async def queued_call(self, call_uuid: str) -> LiveCall | None:
+        """Return the call if it waits to be dialled, None otherwise; takes a request uuid."""
+        path = f"{item_path('Call', call_uuid)}?status=queued"
+        return await self.read(LiveCall, f"get queued call {call_uuid}", path)
+
+    async def live_calls(self, *, from_number: str, to_number: str) -> list[str]:
+        """List the outbound calls between two numbers that ring, are in progress, or wait."""
+        ends = {"from_number": to_plivo(from_number), "to_number": to_plivo(to_number)}
+        found: list[str] = []
+        for status in ("live", "queued"):
+            query = urlencode({"status": status, "call_direction": "outbound", **ends})
+            request = RestRequest(f"list {status} calls", "GET", f"Call/?{query}", repeat="safe")
+            found += parsed(_LiveCalls, request, await self.perform(request)).calls
+        return found
+
+    async def call_record(self, call_uuid: str) -> CallRecord | None:
+        """Return the record of a call that is over, None while it lives or when it is unknown."""
+        path = item_path("Call", call_uuid)
+        return await self.read(CallRecord, f"get the record of call {call_uuid}", path)
 
 
 def _posted(name: str, url: str | None) -> Body:

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 from urllib.parse import quote, urlsplit
 
 import aiohttp
 import stamina
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import to_json
 from yarl import URL
 
@@ -30,7 +30,7 @@ from bridge.plivo.rest_errors import (
     failed,
 )
 
-__all__ = ["Body", "Repeat", "Reply", "RestRequest", "RestTransport", "item_path", "parsed"]
+__all__ = ["Body", "Repeat", "Reply", "RestRequest", "RestTransport", "Text", "item_path", "parsed"]
 
 Body = dict[str, str | int | None]
 """Parameters of a request; None is left out."""
@@ -39,6 +39,9 @@ Repeat = Literal["never", "safe", "ending"]
 """`safe` = twice is as good as once; `ending` = so too, and gone after a lost reply is done."""
 
 Collection = Literal["Application", "Call", "Conference", "Number"]
+
+Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+"""Text of a reply that may be null."""
 
 _JSON: Final = {"Content-Type": "application/json"}
 _ATTEMPTS: Final = 3
