@@ -36,7 +36,7 @@ __all__ = [
 _TABLES: Final = frozenset({"apps", "media", "voices"})
 _KEY_OF_FIELD: Final = {"plivo_auth_tokens": "plivo_auth_token"}
 _SECRETS: Final = frozenset(
-    {"plivo_auth_token", "rpc_password", "rpc_api_keys", "app_password", "password"}
+    {"plivo_auth_token", "store_key", "rpc_password", "rpc_api_keys", "app_password", "password"}
 )
 _NUMBERS: Final = frozenset({"blocked_caller_id", "numbers"})
 _LONGEST_SHOWN: Final = 80

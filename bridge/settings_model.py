@@ -210,17 +210,32 @@ class Settings(_Model):
         ),
     ] = "normal"
 
+    store_key: Annotated[
+        SecretStr | None,
+        Field(
+            description="key that encrypts the passwords of apps made through JSON-RPC; when not "
+            "set, one that is in the store itself"
+        ),
+    ] = None
+
     rpc_login: Annotated[
         Login | None,
-        Field(description="JSON-RPC login; without effect in this version"),
+        Field(description="JSON-RPC login; without credentials /json-rpc/v1.1/ is off"),
     ] = None
-    rpc_password: Annotated[
-        SecretStr | None, Field(description="JSON-RPC password; without effect in this version")
-    ] = None
+    rpc_password: Annotated[SecretStr | None, Field(description="JSON-RPC password")] = None
     rpc_api_keys: Annotated[
-        SecretList,
-        Field(description="JSON-RPC API keys, separated by commas; without effect in this version"),
+        SecretList, Field(description="JSON-RPC API keys, separated by commas")
     ] = ()
+    plivo_calls_per_second: Annotated[
+        float, Field(ge=0.1, le=1000, description="outbound calls per second that Plivo grants")
+    ] = 2.0
+    outbound_queue_limit: Annotated[
+        int, Field(ge=1, le=100_000, description="outbound calls that may wait to be dialled")
+    ] = 1000
+    outbound_queue_for_s: Annotated[
+        float,
+        Field(ge=1, le=_DAY_S, description="an outbound call that waited longer is not dialled"),
+    ] = 3600.0
 
     apps: dict[AppHash, AppSettings] = Field(
         default_factory=dict, description="the RT apps by their hash"
