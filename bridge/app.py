@@ -15,6 +15,7 @@ from bridge.hangups import Hangups
 from bridge.health import Health
 from bridge.media import Library, MediaServer
 from bridge.metrics import Metrics
+from bridge.outbound.service import Outbound
 from bridge.outbox import Outbox
 from bridge.plivo.rest import PlivoRest
 from bridge.reconcile import Reconciler
@@ -74,7 +75,8 @@ class Bridge:
         self.hangups = Hangups(runtime, session, self.outbox)
         session.on_turn_end = self.hangups.turn_ended
         session.was_over = self.hangups.was_over
-        self.health = Health(runtime)
+        self.outbound = Outbound(runtime, session, self.hangups, self.outbox)
+        self.health = Health(runtime, self.outbound)
         rooms = Rooms(runtime, session, self.outbox)
         webhooks = Webhooks(runtime, session, self.hangups, rooms)
         asset("music")  # synthesised now rather than while a caller waits
@@ -94,6 +96,7 @@ class Bridge:
         self._loops = [
             spawn(self.outbox.run(), "outbox"),
             spawn(reconciler.run(), "reconciler"),
+            spawn(self.outbound.run(), "outbound"),
         ]
 
     async def _count_open_commands(self, runtime: Runtime) -> None:
@@ -114,6 +117,7 @@ class Bridge:
         """Stop in good order: no new requests, finish those in flight, then the store."""
         self.health.draining = True
         self.outbox.stop()
+        self.outbound.stop()
         for task in self._loops[1:]:
             task.cancel()
         for runner in self._runners[:1]:

@@ -17,7 +17,7 @@ from bridge import steps
 from bridge.new_call import new_call
 from bridge.rooms import left_row
 from bridge.state import CallState, Phase
-from bridge.store.protocol import Commit, OutboxRow
+from bridge.store.protocol import Commit, OutboxRow, RecordWrite
 from bridge.transaction import Transaction
 from mappings._kernel.actions import Reply
 from mappings._kernel.context import restore
@@ -29,7 +29,7 @@ from mappings._plivo.hangup_causes import final_status
 from mappings._plivo.verbs import Conference, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bridge.outbox import Outbox
     from bridge.runtime import App, Runtime
@@ -78,17 +78,18 @@ class Hangups:
         if len(self._over) > MOST_OVER:
             self._over.popitem(last=False)
 
-    async def end(self, app: App, form: Mapping[str, str], line: Line) -> None:
+    async def end(self, app: App, form: Mapping[str, str], line: Line, token: str = "") -> None:
         """Take note of a hangup webhook; a repetition does nothing.
 
         The call and the command it was at are noted in `line`, the webhook's canonical log line.
+        `token` is that of the URL, if it is one of an outbound call (bridge.outbound).
         """
         uuid = form["CallUUID"]
         store = self._runtime.store
         async with self._session.locks[app.hash, uuid]:
             callid = await store.find_call(app.hash, uuid)
             if callid is None:
-                if form.get("Direction", "").lower() != "outbound":
+                if not token and form.get("Direction", "").lower() != "outbound":
                     # The caller gave up before the app ever heard of the call.
                     log.info("call.never_asked", app=app.hash, uuid=uuid)
                     self._note_over(app.hash, uuid)
@@ -96,7 +97,7 @@ class Hangups:
                 state = await new_call(self._runtime, app, form)
                 state.call_status = _status_of_unknown(form)
                 line["call"] = state.callid
-                await self._close(app, state, form)
+                await self._close(app, state, form, token)
                 return
         line["call"] = callid
         line["command"] = await self.end_call(app, callid, form)
@@ -114,10 +115,29 @@ class Hangups:
             await self._close(app, state, form)
             return state.command
 
-    async def _close(self, app: App, state: CallState, form: Mapping[str, str]) -> None:
-        runtime = self._runtime
+    async def never_up(
+        self,
+        app: App,
+        state: CallState,
+        form: Mapping[str, str],
+        records: Sequence[RecordWrite],
+    ) -> None:
+        """Store a call that is over already, with the records that go with it, to tell its app."""
+        transaction = Transaction(self._runtime, app, state)
+        transaction.change.records.extend(records)
+        await self._finish(transaction, form)
+
+    async def _close(
+        self, app: App, state: CallState, form: Mapping[str, str], token: str = ""
+    ) -> None:
+        transaction = Transaction(self._runtime, app, state)
+        async with self._session.arrivals.claim(token, transaction, over=True) as mine:
+            if mine:
+                await self._finish(transaction, form)
+
+    async def _finish(self, transaction: Transaction, form: Mapping[str, str]) -> None:
+        runtime, app, state = self._runtime, transaction.app, transaction.state
         now = runtime.clock.now()
-        transaction = Transaction(runtime, app, state)
         due = now
         waiting = state.phase is Phase.WAITING and state.start is not None
         verbs = _awaited(state) if waiting else ()

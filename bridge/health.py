@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from bridge.store.protocol import StoreError
 
 if TYPE_CHECKING:
+    from bridge.outbound.service import Outbound
     from bridge.runtime import Runtime
 
 
@@ -20,8 +21,9 @@ DELIVERIES: Final = ("final", "kick")
 class Health:
     """Handlers of `/healthz`, `/readyz` and `/metrics`."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, outbound: Outbound) -> None:
         self._runtime = runtime
+        self._outbound = outbound
         #: Set when the process was told to stop.
         self.draining = False
 
@@ -45,7 +47,9 @@ class Health:
         except StoreError as error:
             checks["store"] = str(error)
         ready = all(check == "ok" for check in checks.values())
-        body = to_json({"status": "ready" if ready else "not ready", "checks": checks})
+        status = "ready" if ready else "not ready"
+        waiting = {"outbound": self._outbound.waiting}
+        body = to_json({"status": status, "checks": checks, "waiting": waiting})
         return web.Response(
             body=body, status=200 if ready else 503, content_type="application/json"
         )
@@ -53,6 +57,7 @@ class Health:
     async def _metrics(self, _: web.Request) -> web.Response:
         metrics = self._runtime.metrics
         metrics.set_open_commands(self._runtime.open_commands)
+        metrics.set_outbound_waiting(self._outbound.waiting)
         try:
             metrics.set_calls_live(await self._runtime.store.count_live())
             metrics.set_outbox_pending(await self._runtime.store.outbox_size(DELIVERIES))

@@ -106,6 +106,17 @@ class Metrics:
             "Messages that wait for delivery, final HANGUP requests included.",
             registry=self.registry,
         )
+        self._outbound = Counter(
+            "rt_bridge_outbound_calls_total",
+            "Outbound calls by what became of them: queued (all of them), unknown, rejected.",
+            ("app", "outcome"),
+            registry=self.registry,
+        )
+        self._outbound_waiting = Gauge(
+            "rt_bridge_outbound_waiting",
+            "Outbound calls that wait to be dialled.",
+            registry=self.registry,
+        )
         self._webhook_children: dict[tuple[str, str, str], _Inc] = {}
         self._turn_children: dict[tuple[str, str, str], _Inc] = {}
         self._error_children: dict[tuple[str, str], _Inc] = {}
@@ -155,6 +166,18 @@ class Metrics:
             if OTHER not in labels:
                 self._error_children[key] = child
         child()
+
+    def outbound(self, app: str, outcome: str) -> None:
+        """Count one outbound call by what became of it."""
+        self._outbound.labels(self._app(app), self._code(outcome)).inc()
+
+    def set_outbound_waiting(self, calls: int) -> None:
+        """Set the number of outbound calls that wait to be dialled."""
+        self._outbound_waiting.set(calls)
+
+    def know_app(self, app: str) -> None:
+        """Give an app that was made while running series of its own."""
+        self._apps |= {app}
 
     def set_calls_live(self, calls: int) -> None:
         """Set the number of calls in progress."""

@@ -86,7 +86,7 @@ class Reconciler:
         if await self._lives(state, now):
             return
         log.warning("call.reconciled", call=callid, app=state.app)
-        app = self._runtime.apps.get(state.app) or _removed(state.app)
+        app = self._runtime.apps.get(state.app) or removed_app(state.app)
         await self._hangups.end_call(app, callid, {"HangupSource": "Unknown"})
 
     async def _lives(self, state: CallState, now: float) -> bool:
@@ -101,10 +101,10 @@ class Reconciler:
         return now - state.started_at < longest
 
 
-def _removed(app_hash: str) -> App:
+def removed_app(app_hash: str) -> App:
     """Stand in for an app that was taken out of the settings: enough to end its calls."""
     settings = AppSettings(url="http://removed.invalid/")
     return App(app_hash, settings, RtApp.from_settings(app_hash, settings))
 
 
-__all__ = ["Reconciler"]
+__all__ = ["Reconciler", "removed_app"]

@@ -17,6 +17,7 @@ from bridge import steps
 from bridge.addresses import NOWHERE, continuation_url
 from bridge.locks import Locks
 from bridge.new_call import new_call
+from bridge.outbound.arrivals import Arrivals
 from bridge.rest_actions import BUDGET_S
 from bridge.rooms import left_row
 from bridge.rt_client import AppFailure, AppInterrupted, AppReplyInvalid
@@ -54,6 +55,8 @@ class Session:
     def __init__(self, runtime: Runtime, actions: RestActions) -> None:
         self.runtime = runtime
         self._actions = actions
+        #: Which intents to call somebody became which calls.
+        self.arrivals = Arrivals(runtime)
         #: The lock of a call is under its callid, that of one being created under app and CallUUID.
         self.locks = Locks()
         self._turns: dict[int, Turn] = {}
@@ -70,20 +73,23 @@ class Session:
         """Tell whether this process is in the middle of a turn of that call."""
         return callid in self._turns
 
-    async def answer(self, app: App, form: Mapping[str, str], line: Line) -> bytes:
+    async def answer(self, app: App, form: Mapping[str, str], line: Line, token: str = "") -> bytes:
         """Answer the first request of a call, or a repetition of it, with its first document.
 
         `line` is the webhook's canonical log line; the call and its command are noted there.
+        `token` is that of the URL, if it is one of an outbound call (bridge.outbound).
         """
-        callid = await self._callid(app, form)
+        callid = await self._callid(app, form, token)
         if callid is None:
             line["outcome"] = "over"
             return HANGUP
         return await self._arrive(app, callid, 0, "next", form, line)
 
-    async def fallback(self, app: App, form: Mapping[str, str], line: Line) -> bytes:
+    async def fallback(
+        self, app: App, form: Mapping[str, str], line: Line, token: str = ""
+    ) -> bytes:
         """Answer the fallback URL: the newest document of the call, or its first."""
-        callid = await self._callid(app, form)
+        callid = await self._callid(app, form, token)
         if callid is None:
             line["outcome"] = "over"
             return HANGUP
@@ -118,7 +124,7 @@ class Session:
         stored = await self.runtime.store.load_call(callid)
         return None if stored is None else load(stored.blob, stored.version)
 
-    async def _callid(self, app: App, form: Mapping[str, str]) -> int | None:
+    async def _callid(self, app: App, form: Mapping[str, str], token: str) -> int | None:
         """Find or create the call; None when it ended before the app ever heard of it."""
         uuid = form["CallUUID"]
         callid = await self.runtime.store.find_call(app.hash, uuid)
@@ -131,7 +137,10 @@ class Session:
                     self.runtime, app, await new_call(self.runtime, app, form)
                 )
                 transaction.note(call=form.get("Direction", ""))
-                await transaction.commit()
+                async with self.arrivals.claim(token, transaction) as mine:
+                    if not mine:
+                        return None
+                    await transaction.commit()
                 callid = transaction.state.callid
                 self._fresh.add(callid)
         return callid

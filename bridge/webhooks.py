@@ -86,6 +86,10 @@ class Webhooks:
             ("/plivo/{app}/fallback", self._route("fallback", self._fallback)),
             ("/plivo/{app}/hangup", self._route("hangup", self._hangup)),
             ("/plivo/{app}/ring", self._route("ring", self._ring)),
+            ("/plivo/{app}/answer/{token:\\w{1,64}}", self._route("answer", self._answer)),
+            ("/plivo/{app}/fallback/{token:\\w{1,64}}", self._route("fallback", self._fallback)),
+            ("/plivo/{app}/hangup/{token:\\w{1,64}}", self._route("hangup", self._hangup)),
+            ("/plivo/{app}/ring/{token:\\w{1,64}}", self._route("ring", self._ring)),
         ]
         prefixes = {"", self.prefix}
         return [
@@ -185,24 +189,28 @@ class Webhooks:
         url = self._public_url + path + RETRIES
         return _xml(render((Wait(1), Redirect(url)), NOWHERE))
 
-    async def _answer(self, _: web.Request, app: App, form: Form, line: Line) -> web.Response:
+    async def _answer(self, request: web.Request, app: App, form: Form, line: Line) -> web.Response:
         if is_hangup(form):
-            return await self._hangup(_, app, form, line)
-        return _xml(await self._session.answer(app, form, line))
+            return await self._hangup(request, app, form, line)
+        return _xml(await self._session.answer(app, form, line, _token(request)))
 
-    async def _fallback(self, _: web.Request, app: App, form: Form, line: Line) -> web.Response:
-        return _xml(await self._session.fallback(app, form, line))
+    async def _fallback(
+        self, request: web.Request, app: App, form: Form, line: Line
+    ) -> web.Response:
+        return _xml(await self._session.fallback(app, form, line, _token(request)))
 
-    async def _hangup(self, _: web.Request, app: App, form: Form, line: Line) -> web.Response:
+    async def _hangup(self, request: web.Request, app: App, form: Form, line: Line) -> web.Response:
         line["outcome"] = "noted"
-        await self._hangups.end(app, form, line)
+        await self._hangups.end(app, form, line, _token(request))
         return web.Response()
 
-    async def _ring(self, _: web.Request, app: App, form: Form, line: Line) -> web.Response:
+    async def _ring(self, request: web.Request, app: App, form: Form, line: Line) -> web.Response:
         line["outcome"] = "noted"
         callid = await self._runtime.store.find_call(app.hash, form["CallUUID"])
         if callid is not None:
             line["call"] = callid
+        if token := _token(request):
+            await self._session.arrivals.rang(app, token, form)
         # Plivo ignores the answer; the first RT.Request comes when the call is answered.
         return web.Response()
 
@@ -244,6 +252,11 @@ class Webhooks:
                     callid, step, form, leave_when_alone=kind == "room_autoleave"
                 )
         return web.Response()
+
+
+def _token(request: web.Request) -> str:
+    """Give the hash of the intent in the URL of an outbound call; "" in any other."""
+    return request.match_info.get("token", "")
 
 
 #: What a refusal is called in logs and metrics.

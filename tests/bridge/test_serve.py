@@ -69,7 +69,8 @@ async def test_life_of_a_bridge() -> None:
     after = await asyncio.to_thread(cli, "healthcheck", env=ask)
 
     assert [1, 0, 1] == [done.returncode for done in (before, alive, after)]
-    assert (200, b'{"status":"ready","checks":{"store":"ok","process":"ok"}}') == readyz
+    body = b'{"status":"ready","checks":{"store":"ok","process":"ok"},"waiting":{"outbound":0}}'
+    assert (200, body) == readyz
     assert 403 == webhook[0]
     assert admin == ready["admin"]
     told = {"public_url", "apps", "store", "rest"}

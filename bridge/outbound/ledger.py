@@ -1,0 +1,72 @@
+"""The intents in the store: every change is committed on the version it was read with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bridge.locks import Locks
+from bridge.outbound.intents import KIND, SCOPES, Intent, dump, load, new_hash
+from bridge.store.protocol import Commit, Conflict, RecordWrite
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from bridge.runtime import Runtime
+    from bridge.store.protocol import OutboxRow
+
+#: Hashes made up for one intent before the store must be at fault.
+_TRIES: Final = 8
+
+
+class Ledger:
+    """Reads and writes intents; hold `locks[hash]` from reading one to committing it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.locks = Locks()
+
+    async def add(self, intent: Intent) -> None:
+        """Store a new intent; it gets a hash that no other has."""
+        for _ in range(_TRIES):
+            intent.hash = new_hash()
+            try:
+                await self.commit(intent)
+            except Conflict:
+                continue
+            return
+        raise AssertionError(f"{_TRIES} hashes in a row were taken")
+
+    async def read(self, token: str) -> Intent | None:
+        """Read an intent by its hash."""
+        row = await self._runtime.store.load_record(KIND, token)
+        return None if row is None else load(row.blob, row.version)
+
+    def written(self, intent: Intent) -> RecordWrite:
+        """Give the write that stores an intent as it is now; add 1 to its version afterwards."""
+        expires = self._runtime.clock.now() + self._runtime.settings.call_retention_s
+        return RecordWrite(
+            KIND,
+            intent.hash,
+            intent.version,
+            dump(intent),
+            sort=intent.created_at,
+            scope=SCOPES[intent.phase],
+            expires_at=expires if intent.done else None,
+        )
+
+    async def commit(self, intent: Intent, *rows: OutboxRow) -> None:
+        """Store an intent, and rows of the outbox with it. Raises Conflict when another wrote it."""
+        change = Commit(records=[self.written(intent)], outbox=list(rows))
+        await self._runtime.store.commit(change)
+        intent.version += 1
+
+    async def queued(self) -> AsyncIterator[Intent]:
+        """Give the intents that wait to be dialled, oldest first."""
+        after: tuple[float, str] | None = None
+        while rows := await self._runtime.store.list_records(KIND, scope="queued", after=after):
+            for row in rows:
+                yield load(row.blob, row.version)
+            after = rows[-1].sort, rows[-1].key
+
+
+__all__ = ["Ledger"]
