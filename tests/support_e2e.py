@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack, cast
 
-import aiohttp
 from aiohttp import web
 
 from bridge.app import Bridge
 from bridge.settings import Settings
-from bridge.simulator.caller import Application, ScriptedCaller
-from bridge.simulator.clock import VirtualClock
+from bridge.simulator.caller import ScriptedCaller
+from bridge.simulator.clock import SimulationClock, VirtualClock
 from bridge.simulator.document import parse
 from bridge.simulator.exchange import Exchange
-from bridge.simulator.leg import Account, Leg
-from bridge.simulator.recordings import recordings_app
+from bridge.simulator.leg import Leg
+from bridge.simulator.outbound import CallOptions
+from bridge.simulator.platform import Application, Plivo
+from bridge.simulator.profile import NORMAL, Profile
 from bridge.simulator.script import Step
-from bridge.tasks import spawn
+from bridge.simulator.timeline import Timeline
+from bridge.testing.call import Call
+from bridge.testing.hosts import InProcess
+from bridge.testing.rig import ACCOUNT, CALLED, CALLER, Rig, rig
 
 PUBLIC = "https://bridge.example.com"
-ACCOUNT = Account("MAXXXXXXXXXXXXXXXXXX", "t0ken-that-signs")
 #: Longest any test waits for something that should happen at once, in s.
 PATIENCE_S = 5.0
 
@@ -181,31 +183,106 @@ def _response(reply: Json | bytes | int | web.Response) -> web.Response:
 
 @dataclass
 class World:
-    """One bridge between one app and one Plivo account."""
+    """One bridge between one app and one simulated Plivo account, on virtual time."""
 
     app: RecordingApp
-    bridge: Bridge
-    clock: VirtualClock
-    session: aiohttp.ClientSession
-    recordings_url: str
+    rig: Rig
     random: Random = field(default_factory=lambda: Random(7))
     exchange: Exchange = field(default_factory=lambda: Exchange(Random(8)))
+
+    @property
+    def bridge(self) -> Bridge:
+        """Give the bridge; after a restart another one."""
+        return self.rig.bridge
+
+    @property
+    def plivo(self) -> Plivo:
+        """Give the simulated account."""
+        return self.rig.plivo
+
+    @property
+    def clock(self) -> SimulationClock:
+        """Give the clock they share."""
+        return self.rig.clock
+
+    @property
+    def timeline(self) -> Timeline:
+        """Give everything that happened."""
+        return self.rig.timeline
 
     @property
     def application(self) -> Application:
         """Give what the operator typed into Plivo."""
         return Application.at(PUBLIC)
 
+    @property
+    def recordings_url(self) -> str:
+        """Give where the files of recordings are."""
+        return f"{self.plivo.media_url}/v1/Account"
+
+    # Whole calls.
+
+    def dial(self, caller: str = CALLER, called: str = CALLED, **options: Any) -> Call:
+        """Let somebody call; `options` are those of the platform's calls."""
+        return self.rig.call_of(self.plivo.call(caller, called, **options))
+
+    def make_call(
+        self, caller: str = CALLED, called: str = CALLER, **options: Unpack[CallOptions]
+    ) -> Call:
+        """Call somebody, as Plivo's REST API does."""
+        uuid = self.plivo.make_call(caller, called, self.application, **options)
+        line = self.plivo.find(uuid)
+        assert line is not None
+        return self.rig.call_of(line)
+
+    async def finish(self, seconds: float = 1000.0) -> None:
+        """Let time pass until every call is over and the app was told of it; nothing went wrong."""
+        await self.clock.drive(self._over, self.clock.now() + seconds)
+
+        assert [] == self.timeline.texts("problem"), str(self.timeline)
+        assert self._over(), f"not everything was over:\n{self.timeline}"
+
+    def _over(self) -> bool:
+        known = {request["callid"] for request in self.app.requests}
+        told = {request["callid"] for request in self.app.finals}
+        return not self.plivo.calls and not self.plivo.pending and known == told
+
+    async def during(self, call: Call, element: str) -> None:
+        """Let time pass until a call executes an element of this name."""
+        until = self.clock.now() + 60
+        assert await self.clock.drive(lambda: call.line.element == element, until)
+
+    def documents(self, call: Call) -> list[bytes]:
+        """List the documents a call got."""
+        return [entry.data["xml"].encode() for entry in self.timeline.of("gets", call=call.number)]
+
+    def spoken(self, call: Call) -> list[str]:
+        """List what was spoken to the caller."""
+        return [
+            entry.data["text"]
+            for entry in self.timeline.of("hears", call=call.number)
+            if entry.data["element"] == "Speak" and entry.leg == 0
+        ]
+
+    def asked_of_rest(self, method: str, part: str = "") -> list[Json]:
+        """List the bodies of the REST requests with this method whose path contains this."""
+        return [
+            entry.data["body"]
+            for entry in self.timeline.of("rest")
+            if entry.data["method"] == method and part in entry.data["path"]
+        ]
+
+    # Single requests.
+
     def leg(self, **options: Any) -> Leg:
-        """Make a leg whose requests reach the bridge."""
-        via = {PUBLIC: f"http://127.0.0.1:{self.bridge.port}"}
+        """Make a leg that is no call of the platform: its requests are those of the test."""
         options.setdefault("began", self.clock.now())
-        return Leg(self.session, options.pop("account", ACCOUNT), self.random, via=via, **options)
+        return Leg(self.plivo.session, ACCOUNT, self.random, via=self.plivo.via, **options)
 
     def caller(
         self,
         *script: Step,
-        application: Application | None = None,
+        application: Any = None,
         leg: Leg | None = None,
         **options: Any,
     ) -> ScriptedCaller:
@@ -215,7 +292,7 @@ class World:
             leg or self.leg(),
             application or self.application,
             script,
-            clock=self.clock,
+            clock=cast("VirtualClock", self.clock),
             exchange=self.exchange,
             **options,
         )
@@ -230,25 +307,32 @@ class World:
         await self.ticking(self.app.heard(finals + 1, final=True))
         return caller
 
-    async def ticking(self, awaitable: Coroutine[Any, Any, Any]) -> Any:
+    async def ticking(self, awaitable: Coroutine[Any, Any, Found]) -> Found:
         """Let virtual time pass, a second at a time, until something has happened."""
-        task = spawn(awaitable, "ticking")
-        while not (await asyncio.wait({task}, timeout=0.01))[0]:
-            self.clock.advance(1)
-        return task.result()
+        # Not spawned: time stands still while a background task waits for anything else.
+        waiting = asyncio.gather(awaitable)
+        while not (await asyncio.wait({waiting}, timeout=0.01))[0]:
+            await self.passes(1)
+        return waiting.result()[0]
+
+    async def passes(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        await self.clock.drive(lambda: False, self.clock.now() + seconds)
 
     async def restart(self) -> None:
         """Stop the bridge and start another one with the same settings."""
-        await self.bridge.stop()
-        self.bridge = Bridge(self.bridge.settings, self.clock)
-        await self.bridge.start()
+        host = self.rig.host
+        assert isinstance(host, InProcess)
+        await host.stop()
+        host.bridge = Bridge(host.settings, self.clock)
+        await host.start()
+        self.plivo.via[host.settings.public_url] = host.address
 
     async def until(self, check: Callable[[], Awaitable[Found]]) -> Found:
         """Let virtual time pass until something true is found."""
         async with asyncio.timeout(PATIENCE_S):
             while not (found := await check()):
-                self.clock.advance(1)
-                await asyncio.sleep(0.002)
+                await self.passes(1)
         return found
 
     async def delivered(self, count: int = 1) -> list[Json]:
@@ -269,12 +353,15 @@ class World:
             turn = self.bridge.session._turns.get(callid)
             return turn is not None and turn._ended is not None
 
-        await self.until(waiting)
+        async with asyncio.timeout(PATIENCE_S):
+            while not await waiting():  # noqa: ASYNC110 -- see below
+                # Nothing tells that a request has come so far but looking.
+                await asyncio.sleep(0.002)
 
     async def admin(self, path: str) -> tuple[int, str]:
         """Ask the admin listener."""
         url = f"http://127.0.0.1:{self.bridge.admin_port}{path}"
-        async with self.session.get(url) as response:
+        async with self.plivo.session.get(url) as response:
             return response.status, await response.text()
 
 
@@ -313,29 +400,36 @@ async def world(
     *,
     folder: Path,
     store: str = "memory:",
-    api_url: str | None = None,
     app: Json | None = None,
     more_apps: Sequence[str] = (),
+    direct: bool = False,
+    profile: Profile = NORMAL,
+    faults: Sequence[str] = (),
     **settings: Any,
 ) -> AsyncIterator[World]:
-    """Start everything, and stop it in the order in which a deployment would."""
-    async with contextlib.AsyncExitStack() as stack:
-        recordings = await stack.enter_async_context(listening(recordings_app()))
-        recorder = RecordingApp(list(replies))
-        await recorder.start()
-        stack.push_async_callback(recorder.stop)
-        session = await stack.enter_async_context(
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=4 * PATIENCE_S))
-        )
-        clock = VirtualClock()
-        if store == "sqlite":
-            store = f"sqlite:///{folder}/bridge.db"
+    """Start everything, and stop it in the order in which a deployment would.
+
+    Every turn goes through the tap of the test kit, which knows one app; `direct`, or several apps,
+    leave it out. The REST API is off unless `plivo_rest` says otherwise.
+    """
+    if store == "sqlite":
+        store = f"sqlite:///{folder}/bridge.db"
+    recorder = RecordingApp(list(replies))
+    await recorder.start()
+    settings = {"public_url": PUBLIC, "plivo_rest": False, "store": store, **settings}
+    if direct or more_apps:
         one = {"url": recorder.url, **(app or {})}
-        settings = {"apps": dict.fromkeys(["DEFAULT", *more_apps], one), **settings}
-        chosen = settings_for(store, api_url or recordings, settings)
-        made = World(recorder, Bridge(chosen, clock), clock, session, f"{recordings}/v1/Account")
-        await made.bridge.start()
-        try:
-            yield made
-        finally:
-            await made.bridge.stop()
+        settings["apps"] = dict.fromkeys(["DEFAULT", *more_apps], one)
+    try:
+        async with rig(
+            recorder.url,
+            seed=7,
+            profile=profile,
+            faults=faults,
+            app_settings=app,
+            settings=settings,
+            patience_s=2 * PATIENCE_S,
+        ) as it:
+            yield World(recorder, it)
+    finally:
+        await recorder.stop()

@@ -8,8 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from support_e2e import Make, Reply, World, listening, world
 from support_fake_rest import FakeRest
+
+
+@pytest.fixture(autouse=True)
+def _plain_tracebacks() -> Iterator[None]:
+    """Show faults that tests bring about without the frames' variables, which take a second each."""
+    shown = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, shown])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -45,7 +55,7 @@ async def make_rest_world(make_world: Make, rest: FakeRest) -> AsyncIterator[Mak
     async with listening(rest.app()) as url:
 
         async def make(*replies: Reply, **options: Any) -> World:
-            made = await make_world(*replies, plivo_rest=True, api_url=url, **options)
+            made = await make_world(*replies, plivo_rest=True, plivo_api_url=url, **options)
             rest.exchange = made.exchange
             return made
 

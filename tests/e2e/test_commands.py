@@ -9,35 +9,45 @@ from typing import Any
 
 import pytest
 from support_e2e import HANGUP, PUBLIC, Make, command, link, names, tts
-from support_fake_rest import FakeRest
 
 from bridge.assets import asset
-from bridge.simulator.script import Noise, Press, Say, Silence, Step
 
 SILENCE = command("wait_for_silence", silence_ms=2000, iterations=2, timeout=20)
 
 
 @pytest.mark.parametrize(
-    ("script", "result"), [([], "SILENCE"), ([Noise()] * 9, "TIMEOUT")], ids=["quiet", "loud"]
+    ("noise_s", "result"), [(0, "SILENCE"), (30, "TIMEOUT")], ids=["quiet", "loud"]
 )
-async def test_wait_for_silence(make_world: Make, script: list[Step], result: str) -> None:
+async def test_wait_for_silence(make_world: Make, noise_s: float, result: str) -> None:
     """Silence is told from noise by how long the wait took."""
     world = await make_world(SILENCE, HANGUP)
-    caller = world.caller(*script)
-    await caller.run()
+    call = world.dial()
+    await call.make_noise(noise_s)
+    await call.expect_result(result)
+    await world.finish()
 
-    assert result == world.app.results()[1]
+    assert ["", result] == world.app.results()
 
 
-@pytest.mark.parametrize(
-    ("step", "result"), [(Say("hello there"), "TALK"), (Silence(), "0")], ids=["talks", "listens"]
-)
-async def test_play_talk_detect(make_world: Make, step: Step, result: str) -> None:
-    """A caller who talks over the sound is noticed."""
+async def test_caller_talks_over_a_sound(make_world: Make) -> None:
+    """A caller who talks over the sound is noticed, and it stops."""
+    story = "A long story. " * 20
+    world = await make_world(command("play_talk_detect", media_id=tts(story)), HANGUP)
+    call = world.dial()
+    await call.say("hello there")
+    await world.finish()
+
+    assert ["", "TALK"] == world.app.results()
+    assert world.clock.now() - world.plivo.began < len(story) / 15
+
+
+async def test_caller_listens_to_a_sound(make_world: Make) -> None:
+    """Who listens to the whole of it gives "0"."""
     world = await make_world(command("play_talk_detect", media_id=tts("A long story")), HANGUP)
-    await world.call(step)
+    world.dial()
+    await world.finish()
 
-    assert result == str(world.app.results()[1])
+    assert ["", "0"] == [str(result) for result in world.app.results()]
 
 
 @pytest.mark.parametrize(
@@ -56,28 +66,33 @@ async def test_partial_read(make_world: Make, partial: str, keys: str, result: s
     """What digits without # are worth is the app's choice."""
     read = command("read", media_id=tts("Code?"), max_digits=4, attempts=1)
     world = await make_world(read, HANGUP, app={"partial_read": partial})
-    await world.call(Press(keys))
+    call = world.dial()
+    await call.press(keys)
+    await call.expect_result(result)
+    await world.finish()
 
-    assert result == world.app.results()[1]
+    assert ["", result] == world.app.results()
 
 
 async def test_wav_data(make_world: Make) -> None:
     """Sound that comes with the command is hosted where Plivo finds it."""
     wav = base64.b64encode(asset("silence")).decode()
     world = await make_world(command("play_wav_data", audio_data=wav), HANGUP)
-    caller = await world.call()
+    world.dial()
+    await world.finish()
 
-    assert ["audio/wav, 3244 bytes"] == caller.timeline.texts("fetches")
-    assert "0" == world.app.results()[1]
+    assert ["audio/wav, 3244 bytes"] == world.timeline.texts("fetches")
+    assert ["", "0"] == world.app.results()
 
 
 async def test_bad_wav_data(make_world: Make) -> None:
     """Sound that is none gives "1", and the call goes on."""
     wav = base64.b64encode(b"RIFF but not quite").decode()
     world = await make_world(command("play_wav_data", audio_data=wav), HANGUP)
-    await world.call()
+    world.dial()
+    await world.finish()
 
-    assert "1" == world.app.results()[1]
+    assert ["", "1"] == world.app.results()
 
 
 async def test_media_directory(make_world: Make, tmp_path: Path) -> None:
@@ -86,8 +101,7 @@ async def test_media_directory(make_world: Make, tmp_path: Path) -> None:
     world = await make_world(
         command("play", media_id=12), HANGUP, media={"directory": str(tmp_path)}, store="sqlite"
     )
-    caller = world.caller()
-    document = (await caller.leg.request(world.application.answer_url)).body
+    document = (await world.leg().request(world.application.answer_url)).body
     url = link(document, "Play")
     await world.restart()
     leg = world.leg()
@@ -108,9 +122,11 @@ async def test_media_directory(make_world: Make, tmp_path: Path) -> None:
 async def test_media_library(make_world: Make, media: Any, url: str) -> None:
     """Media ids may be URLs of single files, or of all by a template."""
     world = await make_world(command("play", media_id="12"), HANGUP, media=media)
-    caller = await world.call()
+    call = world.dial()
+    await call.expect_played(url)
+    await world.finish()
 
-    assert url == link(caller.documents[0], "Play")
+    assert url == link(world.documents(call)[0], "Play")
 
 
 async def test_file_that_cannot_be_fetched(make_world: Make) -> None:
@@ -119,12 +135,14 @@ async def test_file_that_cannot_be_fetched(make_world: Make) -> None:
     world = await make_world(
         command("play", media_id="12"), HANGUP, media={"library": {"12": gone}}
     )
-    caller = world.caller()
-    await caller.run()
+    call = world.dial()
+    await call.expect_played(gone)
+    await call.expect_result("0")
+    await call.expect_ended(by="app")
 
-    assert gone == link(caller.documents[0], "Play")
-    (problem,) = caller.problems()
-    assert "gave status 404" in str(problem)
+    assert gone == link(world.documents(call)[0], "Play")
+    (problem,) = world.timeline.texts("problem")
+    assert f"{gone} gave status 404" in problem
     assert ["", "0"] == world.app.results()
 
 
@@ -132,9 +150,10 @@ async def test_long_text(make_world: Make) -> None:
     """A text longer than Plivo speaks at once is split, and nothing of it is lost."""
     text = " ".join(f"word{number}" for number in range(1000))
     world = await make_world(command("play", media_id=tts(text)), HANGUP)
-    caller = await world.call()
+    call = world.dial()
+    await world.finish()
 
-    said = [t.partition("“")[2].partition("”")[0] for t in caller.timeline.texts("hears")]
+    said = world.spoken(call)
     assert 1 < len(said)
     assert text == " ".join(said)
 
@@ -142,9 +161,10 @@ async def test_long_text(make_world: Make) -> None:
 async def test_markup_in_text(make_world: Make) -> None:
     """A text with markup, control characters and emoji reaches the caller as text."""
     world = await make_world(command("play", media_id=tts("a < b & c\x00 > “d” 😀")), HANGUP)
-    caller = await world.call()
+    call = world.dial()
+    await call.expect_ended(by="app")
 
-    assert ["“a < b & c > “d” 😀” (WOMAN en-GB)"] == caller.timeline.texts("hears")
+    assert ["“a < b & c > “d” 😀” (WOMAN en-GB)"] == world.timeline.texts("hears")
 
 
 async def test_recording_that_plivo_does_not_have(
@@ -158,39 +178,41 @@ async def test_recording_that_plivo_does_not_have(
     gone = {"RecordUrl": "http://127.0.0.1:1/gone.mp3", "RecordingID": "gone"}
     await leg.request(link(document, "action"), gone)
     name = world.app.results()[1]
-    answer = await world.ticking(leg.send("GET", f"https://bridge.example.com/media/{name}.mp3"))
+    answer = await world.ticking(leg.send("GET", f"{PUBLIC}/media/{name}.mp3"))
 
     assert 404 == answer.status
 
 
-async def test_hangup_never_reported(make_rest_world: Make, rest: FakeRest) -> None:
+async def test_hangup_never_reported(make_world: Make, store: str) -> None:
     """A call Plivo no longer knows is ended although its hangup webhook never came."""
-    world = await make_rest_world(command("wait"))
-    await world.leg().request(world.application.answer_url)
-    world.clock.advance(20_000)
+    world = await make_world(
+        command("wait", wait=30), store=store, plivo_rest=True, faults=["drop:hangup url"]
+    )
+    call = world.dial()
+    await call.wait(10)
+    await call.hang_up()
+    await world.finish(20_000)
+
     (final,) = await world.delivered()
-
     assert ("wait", "HANGUP") == (final["command"], final["call_status"])
-    assert 1 <= len(rest.done("GET", "Call/"))
+    assert 1 == len(world.asked_of_rest("GET", f"Call/{call.line.uuid}/"))
 
 
-async def test_long_call(make_rest_world: Make, rest: FakeRest) -> None:
+async def test_long_call(make_world: Make) -> None:
     """A call Plivo still has is left alone, however long nothing was heard of it."""
-    world = await make_rest_world(command("wait"))
-    leg = world.leg()
-    caller = world.caller(leg=leg)
-    world.exchange.calls[leg.uuid] = caller
-    await leg.request(world.application.answer_url)
-    world.clock.advance(20_000)
+    dialout = command("dialout", targets=[{"number": "+442079460101", "timeout": 10}])
+    world = await make_world(dialout, plivo_rest=True, stale_call_after_s=600.0)
+    call = world.dial()
+    await call.answer()
+    await call.wait(3600)
 
-    async def looked() -> bool:
-        return bool(rest.done("GET", "Call/"))
-
-    await world.until(looked)
-    answer = await leg.request("https://bridge.example.com/plivo/DEFAULT/1/1/next")
-
-    assert ["Hangup"] == names(answer.body)
+    looks = world.timeline.of("rest", call=call.number)
+    assert 1 < len(looks)
+    assert {200} == {look.data["status"] for look in looks}
     assert [] == world.app.finals
+    await call.leg(1).hang_up()
+    await world.finish()
+    assert ["dialout"] == [final["command"] for final in world.app.finals]
 
 
 async def test_stopping_waits_for_the_webhook(make_world: Make) -> None:

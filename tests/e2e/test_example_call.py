@@ -2,70 +2,83 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
-from support_e2e import Make, World, listening
+import pytest
 
-from bridge.simulator.script import HangUp, LegAnswers, LegBusy, Press, RecordFor, Silence
+from bridge.testing.rig import Rig, rig
 from examples.ivr import make_app
 
 
-async def ivr(make_world: Make, **options: Any) -> World:
-    """Start a world whose app is the example; what the caller hears tells what the app decided."""
-    return await make_world(app={"url": options.pop("url")}, **options)
+@pytest.fixture
+def store_url(store: str, tmp_path: Path) -> str:
+    """Give the address of each kind of store in turn."""
+    return f"sqlite:///{tmp_path}/bridge.db" if store == "sqlite" else store
 
 
-def spoken(heard: list[str]) -> list[str]:
-    """Keep the words of what was spoken."""
-    return [text.partition("“")[2].partition("”")[0] for text in heard if "“" in text]
+@asynccontextmanager
+async def ivr(store: str = "memory:") -> AsyncIterator[Rig]:
+    """Call the example; at the end every call is over, and nothing was wrong on either side."""
+    async with rig(make_app(), seed=1, settings={"store": store, "plivo_rest": False}) as it:
+        yield it
+        assert await it.finish(), str(it.timeline)
+        assert [] == it.timeline.texts("problem"), str(it.timeline)
+        assert "" == it.summary()
 
 
-async def test_message_call(make_world: Make, store: str) -> None:
+def spoken(it: Rig) -> list[str]:
+    """List the first words of what was spoken."""
+    return [e.data["text"].split()[0] for e in it.timeline.of("hears") if "text" in e.data]
+
+
+async def test_message_call(store_url: str) -> None:
     """A caller leaves a message, hears it again and hangs up by the menu."""
-    async with listening(make_app()) as url:
-        world = await ivr(make_world, url=f"{url}/", store=store)
-        caller = world.caller(Press("42#"), Press("0"), RecordFor(4), Press("9"))
-        await caller.run()
+    async with ivr(store_url) as it:
+        call = await it.phone().dial()
+        await call.press("42#")
+        await call.expect_prompt("You are 42.")
+        await call.press("0")
+        await call.speak(4)
+        await call.expect_played("/media/")
+        await call.press("9")
+        await call.expect_prompt("Goodbye.")
+        await call.expect_ended(by="app", code=4000)
 
-    assert [] == caller.problems(), str(caller.timeline)
-    assert ["Welcome.", "Please", "You", "Press", "Speak", "Press", "Goodbye."] == [
-        text.split()[0] for text in spoken(caller.timeline.texts("hears"))
-    ]
-    assert "“You are 42.” (WOMAN en-GB)" in caller.timeline.texts("hears")
-    assert ["Normal Hangup (4000), by Answer XML"] == caller.timeline.texts("ends")
-    assert "audio/wav, 3244 bytes" in caller.timeline.texts("fetches")
+    assert ["Welcome.", "Please", "You", "Press", "Speak", "Press", "Goodbye."] == spoken(it)
+    (fetched,) = it.timeline.of("fetches")
+    assert (200, "audio/mpeg") == (fetched.data["status"], fetched.data["content_type"])
 
 
-async def test_bridged_call(make_world: Make) -> None:
+async def test_bridged_call(store_url: str) -> None:
     """A caller is put through to the second number, and the end of that talk ends the call."""
-    async with listening(make_app()) as url:
-        world = await ivr(make_world, url=f"{url}/")
-        caller = world.caller(Press("7#"), Press("1"), LegBusy(), LegAnswers(20))
-        await caller.run()
+    async with ivr(store_url) as it:
+        call = await it.phone().dial()
+        await call.press("7#")
+        await call.press("1")
+        await call.busy(leg=1)
+        await call.answer(leg=2)
+        await call.expect_leg(2, "connected")
+        await call.wait(20)
+        await call.leg(2).hang_up()
+        await call.expect_ended(by="app", code=4000)
 
-    assert [] == caller.problems(), str(caller.timeline)
-    assert ["Normal Hangup (4000), by Answer XML"] == caller.timeline.texts("ends")
 
-
-async def test_silent_caller(make_world: Make) -> None:
+async def test_silent_caller() -> None:
     """A caller who enters nothing is asked three times, and bidden good-bye."""
-    async with listening(make_app()) as url:
-        world = await ivr(make_world, url=f"{url}/")
-        caller = world.caller()
-        await caller.run()
+    async with ivr() as it:
+        call = await it.phone().dial()
+        await call.expect_ended(by="app")
 
-    assert [] == caller.problems(), str(caller.timeline)
-    assert ["Welcome.", "Please", "Please", "Please", "Goodbye."] == [
-        text.split()[0] for text in spoken(caller.timeline.texts("hears"))
-    ]
+    assert ["Welcome.", "Please", "Please", "Please", "Goodbye."] == spoken(it)
 
 
-async def test_caller_hangs_up(make_world: Make) -> None:
+async def test_caller_hangs_up() -> None:
     """A caller may hang up at any point."""
-    async with listening(make_app()) as url:
-        world = await ivr(make_world, url=f"{url}/")
-        caller = world.caller(Silence(), HangUp())
-        await caller.run()
-
-    assert [] == caller.problems(), str(caller.timeline)
-    assert ["Normal Hangup (4000), by Caller"] == caller.timeline.texts("ends")
+    async with ivr() as it:
+        call = await it.phone().dial()
+        await call.expect_prompt("Please")
+        await call.expect_prompt("Please")
+        await call.hang_up()
+        await call.expect_ended(by="caller", code=4000)

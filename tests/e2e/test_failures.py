@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from support_e2e import HANGUP, Json, Make, World, command, link, listening, names, tts
+from support_e2e import HANGUP, Json, Make, command, link, listening, names, tts
 
 from bridge.rt.port import FIRST_PAUSE_S, RtApp
-from bridge.simulator.script import Press
 from mappings.play import play
 from mappings.read import read
 
@@ -63,9 +62,10 @@ UNUSABLE = [
 async def test_unusable_first_reply(make_world: Make, kind: str) -> None:
     """A first reply that cannot be used ends the call at once, and the app is told of the end."""
     world = await make_world(unusable(kind), app_timeout_s=0.3)
-    caller = await world.call()
+    call = world.dial()
+    await world.finish()
 
-    assert [["Hangup"]] == [names(document) for document in caller.documents]
+    assert [["Hangup"]] == [names(document) for document in world.documents(call)]
     assert ["UP", "HANGUP"] == [request["call_status"] for request in world.app.requests]
 
 
@@ -78,9 +78,11 @@ async def test_unusable_later_reply(make_world: Make, store: str, kind: str) -> 
         store=store,
         app_timeout_s=0.3,
     )
-    caller = await world.call(Press("42"))
+    call = world.dial()
+    await call.press("42")
+    await world.finish()
 
-    assert [["GetDigits", "Redirect"], ["Hangup"]] == [names(d) for d in caller.documents]
+    assert [["GetDigits", "Redirect"], ["Hangup"]] == [names(d) for d in world.documents(call)]
     assert [("age", "42", "HANGUP", {"n": 1})] == [
         (f["command_id"], f["command_result"], f["call_status"], f["variables"])
         for f in await world.delivered()
@@ -91,10 +93,12 @@ async def test_say(make_world: Make) -> None:
     """With on_failure = say the caller hears the configured message before the end."""
     settings = {"on_failure": "say", "failure_message": "Désolé & merci.", "failure_voice": "fr-FR"}
     world = await make_world(500, app=settings)
-    caller = await world.call()
+    call = world.dial()
+    await call.expect_prompt("Désolé & merci.")
+    await call.expect_ended(by="app", code=4000)
+    await world.finish()
 
-    assert ["“Désolé & merci.” (WOMAN fr-FR)"] == caller.timeline.texts("hears")
-    assert ["Normal Hangup (4000), by Answer XML"] == caller.timeline.texts("ends")
+    assert ["“Désolé & merci.” (WOMAN fr-FR)"] == world.timeline.texts("hears")
 
 
 async def test_fallback_url(make_world: Make) -> None:
@@ -109,14 +113,16 @@ async def test_fallback_url(make_world: Make) -> None:
     async with listening(elsewhere) as url:
         settings = {"on_failure": "fallback_url", "fallback_url": f"{url}/emergency"}
         world = await make_world(500, app=settings)
-        caller = await world.call()
+        call = world.dial()
+        await call.expect_prompt("The emergency menu.")
+        await world.finish()
 
-    assert ["“The emergency menu.” (WOMAN en-US)"] == caller.timeline.texts("hears")
+    assert ["“The emergency menu.” (WOMAN en-US)"] == world.timeline.texts("hears")
 
 
 async def test_app_down(make_world: Make) -> None:
     """An app that refuses connections for all of its time is a failure, within that time."""
-    world = await make_world(app_timeout_s=0.3)
+    world = await make_world(app_timeout_s=0.3, direct=True)
     await world.app.stop()
     answer = await world.leg().request(world.application.answer_url)
 
@@ -135,7 +141,7 @@ async def test_refused_then_up(make_world: Make, monkeypatch: pytest.MonkeyPatch
         await sleep(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", watched)
-    world = await make_world(HELLO)
+    world = await make_world(HELLO, direct=True)
     await world.app.stop()
 
     async def come_back() -> None:
@@ -174,18 +180,21 @@ async def test_failing_app_is_not_asked_twice(make_world: Make) -> None:
 async def test_bad_command(make_world: Make, store: str, reply: Json, code: str) -> None:
     """A command that cannot be carried out is told to the app, which may go on."""
     world = await make_world(reply, HELLO, HANGUP, store=store)
-    caller = await world.call()
+    call = world.dial()
+    await call.expect_error(code)
+    await world.finish()
 
     told = world.app.asked[1]
     assert code == told["command_error"].partition(":")[0]
     assert (reply.get("command", ""), "") == (told["command"], told["command_result"])
-    assert [["Speak", "Redirect"], ["Hangup"]] == [names(d) for d in caller.documents]
+    assert [["Speak", "Redirect"], ["Hangup"]] == [names(d) for d in world.documents(call)]
 
 
 async def test_error_names_the_parameter(make_world: Make) -> None:
     """The error of wrong params is a sentence with the names of the command and the parameter."""
     world = await make_world(command("read", max_digits=99), HANGUP)
-    await world.call()
+    world.dial()
+    await world.finish()
 
     assert world.app.results()[1].startswith("INVALID_PARAMS: read.max_digits: ")
 
@@ -193,17 +202,19 @@ async def test_error_names_the_parameter(make_world: Make) -> None:
 async def test_endless_bad_command(make_world: Make) -> None:
     """After five errors in a row the call ends; the app heard of the first four meanwhile."""
     world = await make_world(*[command("dance")] * 20)
-    caller = await world.call()
+    call = world.dial()
+    await world.finish()
 
     assert 5 == len(world.app.asked)
-    assert [["Hangup"]] == [names(document) for document in caller.documents]
+    assert [["Hangup"]] == [names(document) for document in world.documents(call)]
     assert "UNKNOWN_COMMAND" == world.app.finals[0]["command_error"].partition(":")[0]
 
 
 async def test_errors_in_between(make_world: Make) -> None:
     """A command that works starts the count of errors anew."""
     world = await make_world(*[command("dance")] * 4, HELLO, *[command("dance")] * 4, HELLO, HANGUP)
-    await world.call()
+    world.dial()
+    await world.finish()
 
     assert 11 == len(world.app.asked)
 
@@ -211,18 +222,20 @@ async def test_errors_in_between(make_world: Make) -> None:
 async def test_endless_commands_without_document(make_world: Make) -> None:
     """After ten commands in a row that give the caller nothing to hear the call ends."""
     world = await make_world(*[NOTHING] * 30)
-    caller = await world.call()
+    call = world.dial()
+    await world.finish()
 
     assert 11 == len(world.app.asked)
-    assert [["Hangup"]] == [names(document) for document in caller.documents]
+    assert [["Hangup"]] == [names(document) for document in world.documents(call)]
 
 
 async def test_ten_commands_without_document(make_world: Make) -> None:
     """Ten such commands in a row are fine."""
     world = await make_world(*[NOTHING] * 10, HELLO, HANGUP)
-    caller = await world.call()
+    call = world.dial()
+    await world.finish()
 
-    assert [["Speak", "Redirect"], ["Hangup"]] == [names(d) for d in caller.documents]
+    assert [["Speak", "Redirect"], ["Hangup"]] == [names(d) for d in world.documents(call)]
 
 
 def _raises(*_: object) -> Iterator[object]:
@@ -244,7 +257,10 @@ async def test_mapping_bug(
     """A fault in a mapping fails its command, and the call lives."""
     monkeypatch.setitem(play.__dict__, "flow", flow)
     world = await make_world(HELLO, command("read", "age", max_digits=1), HANGUP, store=store)
-    await world.call(Press("7"))
+    call = world.dial()
+    await call.press("7")
+    await call.expect_result("7")
+    await world.finish()
 
     assert ["", "BRIDGE_ERROR", "7"] == [result.partition(":")[0] for result in world.app.results()]
 
@@ -369,8 +385,9 @@ async def test_waiting_for_another_webhook(make_world: Make) -> None:
 
 async def test_failures_are_counted(make_world: Make) -> None:
     """Each failure of the app is counted under its stable code."""
-    world: World = await make_world(500)
-    await world.call()
+    world = await make_world(500)
+    world.dial()
+    await world.finish()
     status, text = await world.admin("/metrics")
 
     assert 200 == status

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
-from support_e2e import HANGUP, Json, Make, command, tts
+from support_e2e import HANGUP, Json, Make, World, command, tts
 
-from bridge.simulator.caller import When
-from bridge.simulator.leg import BUSY, NO_ANSWER, Ending
-from bridge.simulator.script import HangUp, RecordFor
+from bridge.simulator.callees import Busy, Callee, Fails, NoAnswer, Rejects, Rings
+from bridge.simulator.leg import BUSY, NO_ANSWER
+from bridge.simulator.profile import NORMAL
+from bridge.simulator.timeline import Entry
 from bridge.state import Phase
+from bridge.testing.rig import CALLER
 
 
 def told(request: Json) -> tuple[object, ...]:
@@ -22,7 +25,8 @@ def told(request: Json) -> tuple[object, ...]:
 async def test_hangup_by_app(make_world: Make, store: str) -> None:
     """A call the app hangs up ends with one request that names `hangup`."""
     world = await make_world(command("hangup", "bye", {"a": 1}), store=store)
-    await world.call()
+    world.dial()
+    await world.finish()
 
     finals = await world.delivered()
     assert [("hangup", "bye", "", "", "HANGUP")] == [told(request) for request in finals]
@@ -32,7 +36,10 @@ async def test_hangup_by_app(make_world: Make, store: str) -> None:
 async def test_hangup_by_caller(make_world: Make, store: str) -> None:
     """A caller who hangs up during a command ends it without a result."""
     world = await make_world(command("read", "age", media_id=tts("Age?")), store=store)
-    await world.call(HangUp())
+    call = world.dial()
+    await call.expect_prompt("Age?")
+    await call.hang_up()
+    await world.finish()
 
     finals = await world.delivered()
     assert [("read", "age", "", "", "HANGUP")] == [told(request) for request in finals]
@@ -40,75 +47,118 @@ async def test_hangup_by_caller(make_world: Make, store: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "when", [When.NOW, When.LATE, When.TWICE], ids=["before", "after", "twice"]
+    "faults",
+    [[], ["delay:recording=5"], ["delay:hangup url=5"], ["duplicate:recording"]],
+    ids=["as it comes", "after", "before", "twice"],
 )
-async def test_recording_ended_by_hanging_up(make_world: Make, store: str, when: When) -> None:
+async def test_recording_ended_by_hanging_up(
+    make_world: Make, store: str, faults: list[str]
+) -> None:
     """A recording the caller ended by hanging up is in the final request, whatever came first."""
-    world = await make_world(command("record", "message", max_duration=60), store=store)
-    await world.call(HangUp(after=4), callbacks={"recording": when})
+    world = await make_world(
+        command("record", "message", max_duration=60), store=store, faults=faults
+    )
+    call = world.dial()
+    await call.expect_recording()
+    await call.speak(4, key="")
+    await call.hang_up()
+    await world.finish()
 
     finals = await world.delivered()
     name = str(finals[0]["command_result"])
+    assert name
     assert [("record", "message", name, "", "HANGUP")] == [told(request) for request in finals]
     kept = await world.bridge.store.recording("DEFAULT", name, world.clock.now())
+    (made,) = world.plivo.recordings.values()
     assert kept is not None
-    assert kept.url.startswith(world.recordings_url)
+    assert (made.url, made.recording_id) == (kept.url, kept.recording_id)
 
 
 async def test_recording_never_reported(make_world: Make) -> None:
     """Without the callback the final request waits for the grace time, then goes without a result."""
-    world = await make_world(command("record", "message"))
-    caller = world.caller(HangUp(after=4), callbacks={"recording": When.NEVER})
-    await caller.run()
+    world = await make_world(command("record", "message"), faults=["drop:recording"])
+    call = world.dial()
+    await call.speak(4, key="")
+    await call.hang_up()
+    (told_at,) = [e.at for e in await reported_end(world)]
 
     row = await world.bridge.store.outbox_row("final:1")
     assert row is not None
-    assert world.clock.now() + 10 == row.due
+    assert told_at + 10 == pytest.approx(row.due - world.plivo.began)
     assert [] == world.app.finals
     finals = await world.delivered()
     assert [("record", "message", "", "", "HANGUP")] == [told(request) for request in finals]
 
 
+async def reported_end(world: World) -> list[Entry]:
+    """Wait until Plivo has reported the end of the call."""
+    ends: list[Entry] = []
+
+    def reported() -> bool:
+        ends[:] = [e for e in world.timeline.of("tells") if e.data["name"] == "hangup url"]
+        return bool(ends)
+
+    await world.clock.drive(reported, world.clock.now() + 1)
+    return ends
+
+
 async def test_recording_reported_too_late(make_world: Make) -> None:
     """A callback after the grace time does not repeat the final request, but keeps the recording."""
-    world = await make_world(command("record", "message"))
-    caller = world.caller(HangUp(), callbacks={"recording": When.NEVER})
-    await caller.run()
+    world = await make_world(command("record", "message"), faults=["delay:recording=60"])
+    call = world.dial()
+    await call.speak(4, key="")
+    await call.hang_up()
     await world.delivered()
-    url = _attribute(caller.documents[0], "callbackUrl")
-    found = {"RecordUrl": f"{world.recordings_url}/x.mp3", "RecordingID": "late-one"}
-    answer = await caller.leg.request(url, found)
+    (made,) = world.plivo.recordings.values()
+    assert [] == [e for e in world.timeline.of("tells") if e.data["name"] == "recording"]
+    await world.finish()
 
-    assert 200 == answer.status
-    assert 1 == len(await world.delivered())
-    name = url.partition("#")[0].rpartition("/")[2]
+    (late,) = [e for e in world.timeline.of("tells") if e.data["name"] == "recording"]
+    assert 200 == late.data["status"]
+    assert [("record", "message", "", "", "HANGUP")] == [told(r) for r in await world.delivered()]
+    name = late.data["url"].rpartition("/")[2]
     kept = await world.bridge.store.recording("DEFAULT", name, world.clock.now())
     assert kept is not None
-    assert "late-one" == kept.recording_id
+    assert made.recording_id == kept.recording_id
 
 
 async def test_recording_kept_for_other_calls(make_world: Make) -> None:
     """The name of a recording made by hanging up can be played by another call."""
     world = await make_world(command("record"))
-    await world.call(HangUp(after=3))
+    first = world.dial()
+    await first.speak(3, key="")
+    await first.hang_up()
+    await world.finish()
     name = world.app.finals[0]["command_result"]
     world.app.replies = [command("play_record", media_file=name)]
-    caller = await world.call()
+    second = world.dial()
+    await second.expect_played(name)
+    await world.finish()
 
-    assert ["audio/wav, 3244 bytes"] == caller.timeline.texts("fetches")
+    (fetched,) = world.timeline.of("fetches")
+    assert (200, "audio/mpeg") == (fetched.data["status"], fetched.data["content_type"])
     assert "0" == world.app.results()[-1]
 
 
-async def test_recording_file_that_is_not_there_yet(make_world: Make) -> None:
-    """play_record right after record gives the caller the file even before the callback came."""
+@pytest.mark.parametrize("ready_s", [1.0, 8.0])
+async def test_recording_file_that_is_not_there_yet(make_world: Make, ready_s: float) -> None:
+    """play_record right after record gives the caller the file even before Plivo has it."""
 
     async def play_it(request: Json) -> Json:
         return command("play_record", media_file=request["command_result"])
 
-    world = await make_world(command("record"), play_it)
-    caller = await world.call(RecordFor(3), callbacks={"recording": When.LATE})
+    profile = replace(NORMAL, recording_ready_s=ready_s)
+    world = await make_world(
+        command("record"), play_it, profile=profile, faults=["delay:recording=600"]
+    )
+    call = world.dial()
+    await call.speak(3)
+    await world.finish()
 
-    assert ["audio/wav, 3244 bytes"] == caller.timeline.texts("fetches")
+    (fetched,) = world.timeline.of("fetches")
+    (made,) = world.plivo.recordings.values()
+    assert (200, "audio/mpeg") == (fetched.data["status"], fetched.data["content_type"])
+    assert fetched.at + world.plivo.began >= made.ready_at
     assert "0" == world.app.results()[-1]
 
 
@@ -116,8 +166,7 @@ async def test_recording_file_that_is_not_there_yet(make_world: Make) -> None:
 async def test_hangup_webhook_repeated(make_world: Make, store: str, repeated: int) -> None:
     """However often Plivo repeats the hangup webhook, the app gets one final request."""
     world = await make_world(command("wait"), store=store)
-    caller = world.caller()
-    leg = caller.leg
+    leg = world.leg()
     await leg.request(world.application.answer_url)
     leg.status = "completed"
     hangup = leg.hangup_parameters(BUSY, world.clock.now())
@@ -129,36 +178,42 @@ async def test_hangup_webhook_repeated(make_world: Make, store: str, repeated: i
 
 
 @pytest.mark.parametrize(
-    ("status", "ending", "expected"),
+    ("callee", "status", "code", "expected"),
     [
-        ("no-answer", NO_ANSWER, "NOANSWER"),
-        ("timeout", ("NO_ANSWER", "6010", "Ring Timeout Reached", "Plivo"), "NOANSWER"),
-        ("busy", BUSY, "BUSY"),
-        ("failed", ("CALL_REJECTED", "3020", "Rejected", "Carrier"), "CONGESTION"),
-        ("failed", ("NETWORK", "3090", "Carrier Congestion", "Carrier"), "CONGESTION"),
-        ("failed", ("", "1010", "Canceled (Out Of Credits)", "Plivo"), "REJECTED"),
+        (NoAnswer(), "no-answer", "3000", "NOANSWER"),
+        (Rings(), "timeout", "6010", "NOANSWER"),
+        (Busy(), "busy", "3010", "BUSY"),
+        (Rejects(), "busy", "3020", "CONGESTION"),
+        (Fails(3090, "NETWORK"), "failed", "3090", "CONGESTION"),
+        (Fails(1010, ""), "failed", "1010", "REJECTED"),
     ],
+    ids=["no answer", "ring timeout", "busy", "declined", "congestion", "out of credits"],
 )
 async def test_outbound_never_answered(
-    make_world: Make, status: str, ending: Ending, expected: str
+    make_world: Make, callee: Callee, status: str, code: str, expected: str
 ) -> None:
     """An outbound call that never got up gives one single request that says why."""
     world = await make_world()
-    leg = world.leg(direction="outbound", status=status)
-    caller = world.caller(leg=leg)
-    await caller.hang_up(ending)
+    world.plivo.callees[CALLER.removeprefix("+")] = callee
+    call = world.make_call(ring_timeout=20)
+    await world.finish()
 
+    (ended,) = [e.data["form"] for e in world.timeline.of("tells")]
+    assert (status, code) == (ended["CallStatus"], ended["HangupCauseCode"])
     finals = await world.delivered()
     assert [("", 0, "", "", expected)] == [told(request) for request in finals]
-    assert leg.request_uuid == finals[0]["request_hash"]
+    assert call.line.leg.request_uuid == finals[0]["request_hash"]
     assert 1 == len(world.app.requests)
 
 
 async def test_inbound_never_asked(make_world: Make) -> None:
     """A caller who gave up before the first webhook is none of the app's business."""
     world = await make_world()
-    await world.caller(leg=world.leg(status="completed")).hang_up(NO_ANSWER)
+    leg = world.leg(status="completed")
+    ended = leg.hangup_parameters(NO_ANSWER, world.clock.now())
+    answer = await leg.request(world.application.hangup_url, ended)
 
+    assert 200 == answer.status
     assert 0 == await world.bridge.store.outbox_size()
     assert [] == world.app.requests
 
@@ -167,8 +222,7 @@ async def test_bad_gateway_is_repeated(make_world: Make, store: str) -> None:
     """502, 503 and 504 come from in front of the app: the same bytes are sent again, later."""
     world = await make_world(HANGUP, store=store)
     world.app.to_final = [502, 503, 504, 200]
-    caller = world.caller()
-    await caller.run()
+    world.dial()
     finals = await world.delivered(4)
 
     assert 4 == len(finals)
@@ -180,8 +234,8 @@ async def test_app_status_is_final(make_world: Make, status: int) -> None:
     """Whatever status the app itself answers, it has been told: nothing is repeated."""
     world = await make_world(HANGUP)
     world.app.to_final = [status]
-    caller = world.caller()
-    await caller.run()
+    world.dial()
+    await world.finish()
 
     assert 1 == len(await world.delivered())
 
@@ -203,13 +257,16 @@ async def test_reply_to_the_final_request_is_ignored(
     """Whatever the app answers to HANGUP, it is told once, and nothing it asks for is executed."""
     world = await make_world(command("read", "age", media_id=tts("Age?")), store=store)
     world.app.to_final = [reply]
-    caller = await world.call(HangUp())
+    call = world.dial()
+    await call.expect_prompt("Age?")
+    await call.hang_up()
+    await world.finish()
     finals = await world.delivered()
 
     assert [("read", "age", "", "", "HANGUP")] == [told(request) for request in finals]
     assert ["UP", "HANGUP"] == [request["call_status"] for request in world.app.requests]
     assert [] == world.app.to_final
-    assert 1 == len(caller.documents)
+    assert 1 == len(world.documents(call))
     state = await world.bridge.session.read(1)
     assert state is not None
     assert ("read", Phase.ENDED) == (state.command, state.phase)
@@ -217,9 +274,8 @@ async def test_reply_to_the_final_request_is_ignored(
 
 async def test_app_down_at_the_end(make_world: Make, store: str) -> None:
     """While the app is down its final request waits, and is delivered once it is back."""
-    world = await make_world(command("wait"), store=store, app_timeout_s=0.2)
-    caller = world.caller()
-    leg = caller.leg
+    world = await make_world(command("wait"), store=store, app_timeout_s=0.2, direct=True)
+    leg = world.leg()
     await leg.request(world.application.answer_url)
     await world.app.stop()
     leg.status = "completed"
@@ -244,11 +300,14 @@ async def test_app_down_at_the_end(make_world: Make, store: str) -> None:
 
 async def test_final_request_given_up(make_world: Make) -> None:
     """After `hangup_retry_for_s` the final request is given up, so the outbox empties."""
-    world = await make_world(HANGUP, hangup_retry_for_s=5.0, app_timeout_s=0.2)
-    caller = world.caller()
-    await caller.leg.request(world.application.answer_url)
+    world = await make_world(HANGUP, hangup_retry_for_s=5.0, app_timeout_s=0.2, direct=True)
+    leg = world.leg()
+    await leg.request(world.application.answer_url)
     await world.app.stop()
-    await caller.hang_up(BUSY)
+    leg.status = "completed"
+    hangup = leg.hangup_parameters(BUSY, world.clock.now())
+    await leg.request(world.application.hangup_url, hangup)
+    assert 1 == await world.bridge.store.outbox_size()
 
     async def empty() -> bool:
         return await world.bridge.store.outbox_size() == 0
@@ -256,8 +315,3 @@ async def test_final_request_given_up(make_world: Make) -> None:
     await world.until(empty)
 
     assert [] == world.app.finals
-
-
-def _attribute(document: bytes, name: str) -> str:
-    text = document.decode()
-    return text.partition(f'{name}="')[2].partition('"')[0].replace("&amp;", "&")
