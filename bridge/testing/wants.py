@@ -22,6 +22,8 @@ SOURCES: Final = {
     "carrier": "Carrier",
     "error": "Error",
 }
+#: w and W wait half a second and a second (Plivo XML reference, DTMF).
+_NO_PAUSES: Final = str.maketrans("", "", "wW")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,28 @@ def played(url: Wanted) -> Want:
 
 
 def tones(digits: Wanted) -> Want:
-    """Want tones to be sent to the caller."""
-    return _heard("tones", "the tones", digits, "DTMF", "tones")
+    """Want tones to be sent to the caller; pauses between them are not heard."""
+    wanted = _without_pauses(digits) if isinstance(digits, str) else digits
+    return _heard("tones", "the tones", wanted, "DTMF", "tones", audible=_without_pauses)
 
 
-def _heard(name: str, words: str, wanted: Wanted, element: str, key: str) -> Want:
+def _without_pauses(tones: str) -> str:
+    return tones.translate(_NO_PAUSES)
+
+
+def _heard(
+    name: str,
+    words: str,
+    wanted: Wanted,
+    element: str,
+    key: str,
+    *,
+    audible: Callable[[str], str] = str,
+) -> Want:
     def about(entry: Entry) -> str | None:
-        return str(entry.data.get(key)) if entry.data.get("element") == element else None
+        if entry.data.get("element") != element:
+            return None
+        return audible(str(entry.data.get(key)))
 
     def fits(entry: Entry) -> bool:
         text = about(entry)

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import structlog
-from support_e2e import ACCOUNT, HANGUP, PUBLIC, Make, command, link, names, tts
+from support_e2e import HANGUP, PUBLIC, Make, command, link, names, tts
 
 from bridge.simulator.leg import CALLER_HUNG_UP
-from bridge.simulator.script import HangUp, LeaveRoom, LegFails, Press, RecordFor, Step
 from bridge.store.protocol import StoreUnavailable
 from bridge.telemetry import configure_logging
+from bridge.testing.rig import ACCOUNT
 
 
 class Logs(io.BytesIO):
@@ -83,7 +83,9 @@ async def test_metrics(make_world: Make) -> None:
     await leg.request(world.application.answer_url)
     assert "rt_bridge_calls_live 1.0" in (await world.admin("/metrics"))[1]
     world.app.replies = [command("read", max_digits=6), command("dance"), HANGUP]
-    await world.call(Press("834756"))
+    call = world.dial()
+    await call.press("834756")
+    await call.expect_ended(by="app")
     await leg.request(world.application.answer_url, token="wrong")
     status, text = await world.admin("/metrics")
 
@@ -124,16 +126,18 @@ async def test_logs_of_a_whole_call(make_world: Make, logs: Logs) -> None:
         500,
         app={"login": "ivr", "password": "app-passw0rd"},
     )
-    script: list[Step] = [
-        Press("834756"),
-        RecordFor(3),
-        LegFails(3030, "3030"),
-        Press("11223#"),
-        Press("90210#"),
-        LeaveRoom(),
-    ]
-    leg = world.leg(caller="33698765432", called="33187650000", caller_name="Ada Lovelace")
-    await world.call(*script, leg=leg)
+    world.plivo.numbers["33187650000"] = world.application
+    world.plivo.caller_ids = set()
+    call = world.dial("+33698765432", "+33187650000", caller_name="Ada Lovelace")
+    await call.press("834756")
+    await call.expect_tones("556677")
+    await call.speak(3)
+    await call.expect_dialled("+442079460199", caller_id="+33170009999")
+    await call.press("11223#")
+    await call.press("90210#")
+    await call.expect_room()
+    await call.press("*")
+    await world.finish()
     await world.leg().request(world.application.answer_url, token="wrong-token")
     events = {line["event"] for line in logs.lines()}
     text = logs.getvalue().decode()
@@ -167,11 +171,13 @@ async def test_logs_of_a_whole_call(make_world: Make, logs: Logs) -> None:
 async def test_one_line_per_webhook(make_world: Make, logs: Logs) -> None:
     """Each webhook leaves one line that says what it was, what became of it, and how long it took."""
     world = await make_world(command("read", "age", max_digits=1), HANGUP)
-    caller = await world.call(Press("7"))
+    call = world.dial()
+    await call.press("7")
+    await world.finish()
     lines = [line for line in logs.lines() if line["event"] == "webhook.answered"]
 
     assert ["answer", "step", "hangup"] == [line["route"] for line in lines]
-    assert [caller.leg.uuid] * 3 == [line["uuid"] for line in lines]
+    assert [call.line.uuid] * 3 == [line["uuid"] for line in lines]
     assert [1] * 3 == [line["call"] for line in lines]
     assert ["", "read", "hangup"] == [line["command"] for line in lines]
     assert all(line["status"] == 200 and line["ms"] >= 0 for line in lines)
@@ -205,7 +211,8 @@ async def test_lines_of_rare_webhooks_name_the_call(make_world: Make, logs: Logs
 async def test_failure_is_logged(make_world: Make, logs: Logs) -> None:
     """A reply that is no JSON is logged with a sentence and its first 200 characters."""
     world = await make_world(b"<b>Warning</b>: " + b"x" * 500)
-    await world.call()
+    world.dial()
+    await world.finish()
     (line,) = [line for line in logs.lines() if line["level"] == "error" and "excerpt" in line]
 
     assert ("rt.turn", "APP_INVALID_REPLY") == (line["event"], line["reply"])
@@ -215,7 +222,10 @@ async def test_failure_is_logged(make_world: Make, logs: Logs) -> None:
 async def test_call_that_ends_early(make_world: Make, logs: Logs) -> None:
     """The end of a call is logged with its cause and who ended it."""
     world = await make_world(command("read"))
-    await world.call(HangUp())
+    call = world.dial()
+    await call.expect_listening()
+    await call.hang_up()
+    await world.finish()
     (line,) = [line for line in logs.lines() if line["event"] == "call.ended"]
 
     assert ("HANGUP", "Normal Hangup", "Caller") == (line["status"], line["cause"], line["by"])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from support_e2e import PUBLIC, Make, World, command, link, names, tts
 
-from bridge.simulator.caller import Application
 from bridge.simulator.leg import BUSY
-from bridge.simulator.script import HangUp
+from bridge.simulator.platform import Application
+from bridge.simulator.profile import NORMAL
 
 HELLO = command("play", media_id=tts("Hello"))
 
@@ -42,9 +43,12 @@ async def test_hangup_on_answer_url(make_world: Make, store: str) -> None:
     """Without a hangup URL Plivo reports the end on the answer URL, which then asks nobody."""
     world = await make_world(HELLO, store=store)
     application = Application(f"{PUBLIC}/plivo/DEFAULT/answer")
-    caller = await world.call(HangUp(during="Speak"), application=application)
+    call = world.dial(application=application)
+    await call.expect_prompt("Hello")
+    await call.hang_up()
+    await world.finish()
 
-    assert 1 == len(caller.documents)
+    assert 1 == len(world.documents(call))
     assert ["UP", "HANGUP"] == [request["call_status"] for request in world.app.requests]
 
 
@@ -60,18 +64,28 @@ async def test_document_headers(make_world: Make) -> None:
 
 async def test_unknown_parameters(make_world: Make) -> None:
     """Parameters nobody has heard of, blank ones and strange ones change nothing."""
-    world = await make_world(HELLO)
-    extra = {"X-PH-Segment": "gold", "NewIn2027": "", "Émoji": "😀 & <x>", "Event": "Whatever"}
-    await world.call(leg=world.leg(extra=extra))
+    world = await make_world(HELLO, profile=replace(NORMAL, unknown_parameters=True))
+    world.dial(extra={"X-PH-Segment": "gold", "NewIn2027": "", "Émoji": "😀 & <x>"})
+    await world.finish()
 
     assert ["UP", "UP", "HANGUP"] == [request["call_status"] for request in world.app.requests]
+
+
+async def test_unknown_event(make_world: Make) -> None:
+    """An answer request whose Event nobody has heard of starts the call."""
+    world = await make_world(HELLO)
+    answer = await world.leg().request(world.application.answer_url, {"Event": "Whatever"})
+
+    assert ["Speak", "Redirect"] == names(answer.body)
+    assert ["UP"] == [request["call_status"] for request in world.app.requests]
 
 
 async def test_query_of_the_operator(make_world: Make) -> None:
     """A query typed into Plivo behind the URL is signed and kept."""
     world = await make_world(HELLO)
     application = Application(f"{PUBLIC}/plivo/DEFAULT/answer?tenant=7&empty=")
-    await world.call(application=application)
+    world.dial(application=application)
+    await world.finish()
 
     assert 3 == len(world.app.requests)
 
@@ -195,7 +209,7 @@ async def test_strange_bodies(make_world: Make, content_type: str, body: bytes) 
     world = await make_world(verify_signatures=False)
     url = f"http://127.0.0.1:{world.bridge.port}/plivo/DEFAULT/answer"
     headers = {"Content-Type": content_type}
-    async with world.session.post(url, data=body, headers=headers) as response:
+    async with world.plivo.session.post(url, data=body, headers=headers) as response:
         status, text = response.status, await response.text()
 
     assert 400 == status

@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 from support_e2e import HANGUP, PUBLIC, Make, command, tts
 
-from bridge.simulator.script import Press
-
 FIELDS = [
     "app",
     "callid",
@@ -32,7 +30,8 @@ FIELDS = [
 async def test_first_request(make_world: Make, store: str) -> None:
     """The first request of an inbound call has all 14 fields, in order, and nothing else."""
     world = await make_world(HANGUP, store=store)
-    await world.call(leg=world.leg(caller_name="Ada L."))
+    world.dial(caller_name="Ada L.")
+    await world.finish()
 
     assert (
         b'{"app":"DEFAULT","callid":1,"request_hash":null,"cli_name":"Ada L.",'
@@ -48,7 +47,9 @@ async def test_second_request(make_world: Make) -> None:
     world = await make_world(
         command("read", "ask_age", {"turn": 1}, media_id=tts("Age?"), max_digits=3), HANGUP
     )
-    await world.call(Press("42#"))
+    call = world.dial()
+    await call.press("42#")
+    await world.finish()
 
     request = world.app.requests[1]
     assert ("read", "ask_age", "42", "", "UP", {"turn": 1}) == tuple(
@@ -67,7 +68,8 @@ async def test_second_request(make_world: Make) -> None:
 async def test_headers(make_world: Make) -> None:
     """Requests are JSON, and carry HTTP Basic when the app has a login."""
     world = await make_world(HANGUP, app={"login": "ivr", "password": "pässword"})
-    await world.call()
+    world.dial()
+    await world.finish()
 
     login = base64.b64encode("ivr:pässword".encode()).decode()
     for headers in world.app.headers:
@@ -78,7 +80,8 @@ async def test_headers(make_world: Make) -> None:
 async def test_no_login(make_world: Make) -> None:
     """Without a login there is no Authorization header."""
     world = await make_world(HANGUP)
-    await world.call()
+    world.dial()
+    await world.finish()
 
     assert all("Authorization" not in headers for headers in world.app.headers)
 
@@ -87,7 +90,8 @@ async def test_callids(make_world: Make, store: str) -> None:
     """Calls are numbered 1, 2, 3 …, so that no app loses a digit."""
     world = await make_world(store=store)
     for _ in range(3):
-        await world.call()
+        world.dial()
+        await world.finish()
 
     assert [1, 1, 2, 2, 3, 3] == [request["callid"] for request in world.app.requests]
 
@@ -113,7 +117,8 @@ async def test_command_id(make_world: Make, text: str) -> None:
     """Whatever JSON scalar the app sends as command_id comes back as it was, byte for byte."""
     reply = f'{{"command":"wait","command_id":{text},"params":{{"wait":1}}}}'
     world = await make_world(reply.encode(), HANGUP)
-    await world.call()
+    world.dial()
+    await world.finish()
 
     assert f'"command":"wait","command_id":{text},'.encode() in world.app.bodies[1]
 
@@ -122,7 +127,8 @@ async def test_command_id(make_world: Make, text: str) -> None:
 async def test_no_command_id(make_world: Make, field: str) -> None:
     """A command_id that is missing or null comes back as 0."""
     world = await make_world(f'{{{field}"command":"wait"}}'.encode(), HANGUP)
-    await world.call()
+    world.dial()
+    await world.finish()
 
     assert 0 == world.app.requests[1]["command_id"]
 
@@ -135,7 +141,8 @@ async def test_variables(make_world: Make, store: str) -> None:
     )
     first = f'{{"command":"wait","command_id":1,"variables":{text}}}'
     world = await make_world(first.encode(), HANGUP, store=store)
-    await world.call()
+    world.dial()
+    await world.finish()
 
     assert json.loads(text) == world.app.requests[1]["variables"]
     assert b'"price":1.10,' in world.app.bodies[1]
@@ -147,7 +154,8 @@ async def test_empty_variables(make_world: Make, variables: str | None) -> None:
     """Missing, null and PHP's empty array all come back as an empty object."""
     field = "" if variables is None else f'"variables":{variables},'
     world = await make_world(f'{{{field}"command":"wait"}}'.encode(), HANGUP)
-    await world.call()
+    world.dial()
+    await world.finish()
 
     assert b'"variables":{}}' in world.app.bodies[1]
 
@@ -155,7 +163,8 @@ async def test_empty_variables(make_world: Make, variables: str | None) -> None:
 async def test_variables_last(make_world: Make) -> None:
     """Only the variables of the latest reply come back: a reply without any empties them."""
     world = await make_world(command("wait", variables={"a": 1}), {"command": "wait"}, HANGUP)
-    await world.call()
+    world.dial()
+    await world.finish()
 
     assert [{}, {"a": 1}, {}, {}] == [request["variables"] for request in world.app.requests]
 
@@ -175,7 +184,8 @@ async def test_variables_last(make_world: Make) -> None:
 async def test_caller_numbers(make_world: Make, given: str, expected: str) -> None:
     """Numbers are E.164 with "+", SIP callers keep their address, unknown ones are ""."""
     world = await make_world(HANGUP)
-    await world.call(leg=world.leg(caller=given, called="+33187654321"))
+    leg = world.leg(caller=given, called="+33187654321")
+    await leg.request(world.application.answer_url)
 
     assert (expected, "+33187654321") == (
         world.app.requests[0]["cli_number"],
@@ -198,10 +208,11 @@ async def test_no_from(make_world: Make) -> None:
 async def test_outbound(make_world: Make) -> None:
     """An outbound call has a request_hash, the same in all of its requests."""
     world = await make_world(command("wait"), HANGUP)
-    leg = world.leg(direction="outbound", caller="33187654321", called="33612345678")
-    await world.call(leg=leg)
+    world.rig.callee("+33612345678").answers()
+    call = world.make_call("+33187654321", "+33612345678")
+    await world.finish()
 
-    assert [leg.request_uuid] * 3 == [r["request_hash"] for r in world.app.requests]
+    assert [call.line.leg.request_uuid] * 3 == [r["request_hash"] for r in world.app.requests]
     assert ("+33187654321", "+33612345678") == (
         world.app.requests[0]["cli_number"],
         world.app.requests[0]["number"],
@@ -218,7 +229,8 @@ async def test_outbound(make_world: Make) -> None:
 async def test_incoming_call(make_world: Make, app: Any, expected: list[str]) -> None:
     """The first request says INCOMING_CALL only when the app's settings ask for it."""
     world = await make_world(command("wait"), HANGUP, app=app)
-    await world.call()
+    world.dial()
+    await world.finish()
 
     assert expected == [request["call_status"] for request in world.app.requests]
 
@@ -243,6 +255,7 @@ async def test_results(make_world: Make) -> None:
         command("wait_for_silence", wait=10, length=1, iterations=1, timeout=10),
         HANGUP,
     )
-    await world.call()
+    world.dial()
+    await world.finish()
 
     assert ["", "0", "1", 0, "0", "1"] == world.app.results()[:6]

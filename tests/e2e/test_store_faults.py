@@ -81,7 +81,7 @@ async def test_unreadable_body(make_world: Make) -> None:
     world = await make_world()
     url = f"http://127.0.0.1:{world.bridge.port}/plivo/DEFAULT/answer"
     headers = {"Content-Encoding": "gzip", "Content-Type": "application/x-www-form-urlencoded"}
-    async with world.session.post(url, data=b"no gzip", headers=headers) as response:
+    async with world.plivo.session.post(url, data=b"no gzip", headers=headers) as response:
         answer = response.status, await response.text()
 
     assert (400, "The body could not be read.\n") == answer
@@ -107,7 +107,6 @@ async def test_turn_put_off_over_a_restart(make_world: Make) -> None:
     leg = world.leg()
     put_off = await leg.request(world.application.answer_url)
     await world.restart()
-    leg.via = world.leg().via
     answer = await leg.request(link(put_off.body))
 
     assert ["Wait", "Redirect"] == names(put_off.body)

@@ -85,6 +85,16 @@ async def test_speech() -> None:
         await call.expect_result("TALK")
 
 
+async def test_tones() -> None:
+    """Tones are expected as they are heard: the pauses the bridge puts between them do not count."""
+    async with simulated(command("send_dtmf", digits="12#")) as it:
+        call = await it.phone().dial()
+        await call.expect_tones("12#")
+        await call.expect_no_tones("3")
+
+    assert ["1w2w#"] == [e.data["tones"] for e in it.timeline.of("hears")]
+
+
 async def test_parties_in_turn() -> None:
     """The first target rings in vain, the second one answers, and the caller hangs up."""
     async with simulated(dialout(SALES, SUPPORT)) as it:
