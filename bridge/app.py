@@ -26,6 +26,7 @@ from bridge.runtime import App, Runtime
 from bridge.session import Session
 from bridge.state import load, open_command
 from bridge.store import open_store
+from bridge.stored_apps import StoredApps
 from bridge.tasks import drain, spawn
 from bridge.webhooks import Webhooks
 from mappings.registry import COMMANDS
@@ -78,7 +79,9 @@ class Bridge:
         self.outbound = Outbound(runtime, session, self.hangups, self.outbox)
         self.health = Health(runtime, self.outbound)
         rooms = Rooms(runtime, session, self.outbox)
-        webhooks = Webhooks(runtime, session, self.hangups, rooms)
+        self.stored_apps = StoredApps(runtime)
+        await self.stored_apps.load()
+        webhooks = Webhooks(runtime, session, self.hangups, rooms, self.stored_apps)
         asset("music")  # synthesised now rather than while a caller waits
         public = web.Application(client_max_size=settings.max_webhook_bytes)
         public.add_routes(webhooks.routes())
@@ -97,6 +100,7 @@ class Bridge:
             spawn(self.outbox.run(), "outbox"),
             spawn(reconciler.run(), "reconciler"),
             spawn(self.outbound.run(), "outbound"),
+            spawn(self.stored_apps.run(), "stored apps"),
         ]
 
     async def _count_open_commands(self, runtime: Runtime) -> None:

@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """One RT app: its settings and how it is reached."""
+    """One RT app: its settings and how it is reached.
+
+    `stored` = it was made while running and may change (bridge.stored_apps).
+    """
 
     hash: str
     settings: AppSettings
     rt: RtApp
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

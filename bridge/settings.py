@@ -41,6 +41,7 @@ _SECRETS: Final = frozenset(
 _NUMBERS: Final = frozenset({"blocked_caller_id", "numbers"})
 _LONGEST_SHOWN: Final = 80
 _MASK: Final = "********"
+_SHORT_PASSWORD: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,10 +273,10 @@ def warnings(settings: Settings) -> list[str]:
         found.append(
             "BRIDGE_ADMIN_LISTEN is not on loopback: anybody who reaches it can read the metrics."
         )
-    if s.rpc_login is not None or s.rpc_api_keys:
+    if s.rpc_password is not None and len(s.rpc_password.get_secret_value()) < _SHORT_PASSWORD:
         found.append(
-            "BRIDGE_RPC_LOGIN and the other BRIDGE_RPC_* have no effect yet: this version has no "
-            "JSON-RPC endpoint."
+            "BRIDGE_RPC_PASSWORD is short, and whoever has it can call anybody at your expense: "
+            f"use {_SHORT_PASSWORD} characters or more."
         )
     if s.test_clock is not None:
         found.append(

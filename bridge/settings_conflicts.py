@@ -21,10 +21,11 @@ def conflicts(s: Settings) -> list[Conflict]:
     def add(sentence: str, *fields: str) -> None:
         found.append((fields, sentence))
 
-    if not s.apps:
+    if not s.apps and s.rpc_login is None and not s.rpc_api_keys:
         add(
             "No app is configured; set BRIDGE_APP_URL, or write a table [apps.<hash>] in the TOML "
-            "file named by BRIDGE_CONFIG.",
+            "file named by BRIDGE_CONFIG, or credentials of JSON-RPC, through which apps can be "
+            "made.",
             "apps",
         )
     found += _shared_numbers(s)

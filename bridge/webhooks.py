@@ -19,6 +19,7 @@ from aiohttp import ClientPayloadError, web
 from bridge.addresses import NOWHERE, RETRIES
 from bridge.hangups import is_hangup
 from bridge.plivo.signature import verify
+from bridge.reconcile import removed_app
 from bridge.telemetry import log_line
 from bridge.transaction import farewell
 from bridge.turns import UnknownCall
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from bridge.rooms import Rooms
     from bridge.runtime import App, Runtime
     from bridge.session import Session
+    from bridge.stored_apps import StoredApps
     from bridge.turns import Line
 
 log = structlog.get_logger()
@@ -46,6 +48,8 @@ NOTICE_KINDS: Final = frozenset(get_args(NoticeKind))
 MOST_FAULTS: Final = 5
 #: Requests whose faults are counted at once.
 MOST_FAULTY: Final = 10_000
+#: Routes with which a call begins, for an app as it is now.
+FIRST_ROUTES: Final = frozenset({"answer", "fallback"})
 #: Routes whose answer Plivo ignores.
 SILENT_ROUTES: Final = frozenset({"hangup", "notify", "ring"})
 
@@ -57,8 +61,16 @@ Handle = Callable[[web.Request, "App", Form, "Line"], Awaitable[web.Response]]
 class Webhooks:
     """Handlers of the Plivo routes."""
 
-    def __init__(self, runtime: Runtime, session: Session, hangups: Hangups, rooms: Rooms) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        session: Session,
+        hangups: Hangups,
+        rooms: Rooms,
+        stored_apps: StoredApps,
+    ) -> None:
         self._runtime = runtime
+        self._stored_apps = stored_apps
         self._session = session
         self._hangups = hangups
         self._rooms = rooms
@@ -113,7 +125,10 @@ class Webhooks:
             line: dict[str, Any] = {"route": route, "app": app_hash, "outcome": "document"}
             try:
                 form = await self._read(request)
-                response = await handle(request, self._app(app_hash), form, line)
+                app = self._runtime.apps.get(app_hash)
+                if app is None or (app.stored and route in FIRST_ROUTES):
+                    app = await self._stored_app(app_hash)
+                response = await handle(request, app, form, line)
                 if self._faults:
                     self._faults.pop((request.path, form["CallUUID"]), None)
             except web.HTTPException as refusal:
@@ -132,8 +147,8 @@ class Webhooks:
 
         return handler
 
-    def _app(self, app_hash: str) -> App:
-        app = self._runtime.apps.get(app_hash)
+    async def _stored_app(self, app_hash: str) -> App:
+        app = await self._stored_apps.current(app_hash)
         if app is None:
             raise web.HTTPNotFound(text="No app with this hash is configured.\n")
         return app
@@ -179,9 +194,9 @@ class Webhooks:
         key = (request.path, form.get("CallUUID", ""))
         faults = self._faults.pop(key, 0) + 1
         if faults > MOST_FAULTS:
-            return _xml(
-                render(farewell(self._runtime, self._app(request.match_info["app"])), NOWHERE)
-            )
+            app_hash = request.match_info["app"]
+            app = self._runtime.apps.get(app_hash) or removed_app(app_hash)
+            return _xml(render(farewell(self._runtime, app), NOWHERE))
         if len(self._faults) >= MOST_FAULTY:
             del self._faults[next(iter(self._faults))]
         self._faults[key] = faults

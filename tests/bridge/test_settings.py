@@ -785,10 +785,19 @@ def test_the_page_module_runs() -> None:
     assert 0 == done.returncode
 
 
-def test_json_rpc_credentials_are_warned_about() -> None:
-    """Credentials of an endpoint this version does not have are no silent promise."""
-    change = {"BRIDGE_RPC_LOGIN": "a", "BRIDGE_RPC_PASSWORD": "b"}
+@pytest.mark.parametrize(("password", "warned"), [("x" * 15, True), ("x" * 16, False)])
+def test_short_json_rpc_password_is_warned_about(password: str, warned: bool) -> None:
+    """A password that could be guessed opens the account, so a short one is mentioned."""
+    change = {"BRIDGE_RPC_LOGIN": "a", "BRIDGE_RPC_PASSWORD": password}
 
-    (sentence,) = [w for w in warnings(load_settings(MINIMAL | change).settings) if "RPC" in w]
+    found = [w for w in warnings(load_settings(MINIMAL | change).settings) if "RPC" in w]
 
-    assert sentence.startswith("BRIDGE_RPC_LOGIN and the other BRIDGE_RPC_* have no effect yet")
+    assert warned == any(w.startswith("BRIDGE_RPC_PASSWORD is short") for w in found)
+    assert all(password not in w for w in found)
+
+
+def test_credentials_of_the_api_stand_in_for_an_app() -> None:
+    """Whoever can make apps while running needs none in the settings."""
+    environ = {k: v for k, v in MINIMAL.items() if not k.startswith("BRIDGE_APP_")}
+
+    assert {} == load_settings(environ | {"BRIDGE_RPC_API_KEYS": "k" * 32}).settings.apps
