@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from support_e2e import HANGUP, PUBLIC, Gate, Json, Make, World, command, link, names, tts
 
-from bridge.simulator.caller import When
-from bridge.simulator.exchange import Transferred
+from bridge.simulator.inputs import Transferred
 from bridge.simulator.leg import CALLER_HUNG_UP, Leg
-from bridge.simulator.script import HangUp, LeaveRoom, LegAnswers, Press, RecordFor
+from bridge.simulator.profile import HOSTILE, NORMAL, Profile
 from bridge.tasks import spawn
 
 AGE = command("read", "age", media_id=tts("Age?"), max_digits=2)
 HELLO = command("play", "hello", media_id=tts("Hello"))
-STORY = command("play_talk_detect", media_id=tts("A long story"))
+STORY = command("play_talk_detect", media_id=tts("A long story. " * 9))
 DIALOUT = command("dialout", targets=[{"number": "+442079460101", "timeout": 10}])
 ROOM = command("simple_conference", id="1")
 
@@ -161,18 +161,31 @@ async def test_answer_after_hangup(make_world: Make) -> None:
     assert ["UP", "HANGUP"] == [request["call_status"] for request in world.app.requests]
 
 
-@pytest.mark.parametrize("when", list(When))
-async def test_recording_callback(make_world: Make, when: When) -> None:
+@pytest.mark.parametrize(
+    ("profile", "faults"),
+    [
+        (NORMAL, []),
+        (replace(NORMAL, recording_callback_first=True), []),
+        (NORMAL, ["delay:recording=600"]),
+        (NORMAL, ["drop:recording"]),
+        (NORMAL, ["duplicate:recording"]),
+    ],
+    ids=["after the action", "before it", "after the hangup", "lost", "twice"],
+)
+async def test_recording_callback(make_world: Make, profile: Profile, faults: list[str]) -> None:
     """A recording's callback may come before or after its action, after the hangup, twice, never."""
-    world = await make_world(command("record"), HELLO)
-    await world.call(RecordFor(5), callbacks={"recording": when})
+    world = await make_world(command("record"), HELLO, profile=profile, faults=faults)
+    call = world.dial()
+    await call.speak(5)
+    await call.expect_prompt("Hello")
+    await world.finish()
 
     assert ["UP", "UP", "UP", "HANGUP"] == [r["call_status"] for r in world.app.requests]
     assert world.app.results()[1].startswith("m")
 
 
 @pytest.mark.parametrize(
-    ("reply", "during"),
+    ("reply", "element"),
     [
         (HELLO, "Speak"),
         (AGE, "GetDigits"),
@@ -185,10 +198,20 @@ async def test_recording_callback(make_world: Make, when: When) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_hangup_during_an_element(make_world: Make, reply: object, during: str) -> None:
+@pytest.mark.parametrize("profile", [NORMAL, HOSTILE], ids=["normal", "hostile"])
+async def test_hangup_during_an_element(
+    make_world: Make, reply: object, element: str, profile: Profile
+) -> None:
     """A caller who hangs up during any element ends the call, and the command has no result."""
-    world = await make_world(reply, media={"library": {"12": "https://cdn.example.com/12.mp3"}})
-    await world.call(HangUp(during=during))
+    world = await make_world(
+        reply, media={"library": {"12": "https://cdn.example.com/12.mp3"}}, profile=profile
+    )
+    call = world.dial()
+    await world.during(call, element)
+    await call.wait(0.2)
+    await call.hang_up()
+    await call.expect_ended(by="caller")
+    await world.finish()
 
     finals = await world.delivered()
     assert [("", "")] == [(f["command_result"], f["command_error"]) for f in finals]
@@ -288,30 +311,50 @@ async def test_transfer_to_the_answer_url(make_world: Make) -> None:
 async def test_transferred_caller(make_world: Make) -> None:
     """A transfer breaks off the running element; its command still waits at its step."""
     world = await make_world(AGE, HANGUP)
-    caller = world.caller(Press("42"))
-    caller.interrupt(Transferred(f"{PUBLIC}/plivo/DEFAULT/fallback"))
-    await caller.run()
+    call = world.dial()
+    await call.expect_listening()
+    call.line.post(Transferred(f"{PUBLIC}/plivo/DEFAULT/fallback"))
+    await call.expect_listening()
+    await call.press("42")
+    await world.finish()
 
-    assert [] == caller.problems(), str(caller.timeline)
-    assert caller.documents[0] == caller.documents[1]
+    first, second, _ = world.documents(call)
+    assert first == second
     assert ["", "42"] == world.app.results()
 
 
-@pytest.mark.parametrize("name", ["answer", "connected", "hangup"])
-@pytest.mark.parametrize("when", [When.LATE, When.TWICE, When.NEVER])
-async def test_dial_callbacks(make_world: Make, name: str, when: When) -> None:
+@pytest.mark.parametrize("name", ["answer#2", "connected", "hangup"])
+@pytest.mark.parametrize("fault", ["delay:{}=600", "duplicate:{}", "drop:{}"])
+async def test_dial_callbacks(make_world: Make, name: str, fault: str) -> None:
     """A Dial's callbacks may be lost, late or doubled: its result comes from its action."""
-    world = await make_world(command("dialout", targets=[{"number": "+442079460101"}]))
-    await world.call(LegAnswers(9), callbacks={name: when})
+    # The answer of the call itself has the same name, and comes first.
+    name, _, nth = name.partition("#")
+    rule = fault.format(name) + (f"#{nth}" if nth else "")
+    world = await make_world(
+        command("dialout", targets=[{"number": "+442079460101"}]), faults=[rule]
+    )
+    call = world.dial()
+    await call.answer()
+    await call.wait(9)
+    await call.leg(1).hang_up()
+    await world.finish()
 
+    assert [name] == [entry.data["name"] for entry in world.timeline.of("fault")]
     assert ["UP", "HANGUP"] == [request["call_status"] for request in world.app.requests]
 
 
 @pytest.mark.parametrize("name", ["enter", "exit"])
-@pytest.mark.parametrize("when", [When.LATE, When.TWICE, When.NEVER])
-async def test_conference_callbacks(make_world: Make, name: str, when: When) -> None:
+@pytest.mark.parametrize("fault", ["delay:{}=600", "duplicate:{}", "drop:{}"])
+async def test_conference_callbacks(make_world: Make, name: str, fault: str) -> None:
     """A room's callbacks may be lost, late or doubled: leaving it by star is still told."""
-    world = await make_world(command("simple_conference", id=7), HANGUP)
-    await world.call(LeaveRoom(), callbacks={name: when})
+    world = await make_world(
+        command("simple_conference", id=7), HANGUP, faults=[fault.format(name)]
+    )
+    call = world.dial()
+    await call.expect_room()
+    await call.wait(10)
+    await call.press("*")
+    await world.finish()
 
+    assert [name] == [entry.data["name"] for entry in world.timeline.of("fault")]
     assert ["", "LEFT_CONFERENCE"] == world.app.results()
