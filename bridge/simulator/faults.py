@@ -109,16 +109,19 @@ class Faults:
 
     def strike(self, what: What, name: str) -> Fault | None:
         """Say whether this fault strikes at a request of this name, and by which rule."""
+        struck: Fault | None = None
         for number, rule in enumerate(self.rules):
             if rule.what != what or not fnmatchcase(name, rule.name):
                 continue
+            # Every rule counts every request, also one at which another rule strikes.
             self._seen[number, name] += 1
+            if struck is not None:
+                continue
             if rule.nth is not None:
-                if self._seen[number, name] == rule.nth:
-                    return rule
+                struck = rule if self._seen[number, name] == rule.nth else None
             elif self.random.random() < rule.share:
-                return rule
-        return None
+                struck = rule
+        return struck
 
 
 __all__ = ["MEANINGS", "WHATS", "Fault", "FaultError", "Faults", "What"]

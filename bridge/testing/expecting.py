@@ -74,8 +74,8 @@ class Cursor:
         return self._places.get(name, 0)
 
     def concerns(self, entry: Entry) -> bool:
-        """Say whether an entry is about this call."""
-        return entry.call == self._line.number
+        """Say whether an entry is about this call; a REST request may be about no single one."""
+        return entry.call == self._line.number or (entry.kind == "rest" and not entry.call)
 
     @property
     def entries(self) -> list[Entry]:

@@ -83,6 +83,14 @@ def test_the_nth_of_each_name() -> None:
     ]
 
 
+def test_several_of_one_name() -> None:
+    """Each rule counts all requests, so that the first three can be struck by three rules."""
+    faults = Faults.parse([f"rest_500:Conference#{number}" for number in (1, 2, 3)], 1)
+
+    struck = [faults.strike("rest_500", "Conference") for _ in range(5)]
+    assert [1, 2, 3, None, None] == [rule and rule.nth for rule in struck]
+
+
 def test_a_share_strikes_about_that_often() -> None:
     """A share is the probability of each request, and the seed decides which ones are struck."""
     rule = Fault.parse("drop@0.25")

@@ -150,6 +150,20 @@ async def test_listening_can_fail() -> None:
             await call.expect_listening()
 
 
+async def test_rest_requests_about_no_call() -> None:
+    """What is asked of a conference is about no single call, and every call may expect it."""
+    room = command("simple_conference", id="1")
+    async with simulated(room) as it:
+        first = await it.phone("+33611111111").dial()
+        await first.expect_room(members=1)
+        second = await it.phone("+33622222222").dial()
+        await second.expect_room(members=2)
+        await second.wait(1)
+        await second.press("*")
+        await first.expect_rest("POST", "/Kick/")
+        await second.expect_rest("POST", "/Kick/")
+
+
 async def test_every_expectation_has_its_twin() -> None:
     """expect_x and expect_no_x come in pairs."""
     positive = {
