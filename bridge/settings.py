@@ -36,7 +36,17 @@ __all__ = [
 _TABLES: Final = frozenset({"apps", "media", "voices"})
 _KEY_OF_FIELD: Final = {"plivo_auth_tokens": "plivo_auth_token"}
 _SECRETS: Final = frozenset(
-    {"plivo_auth_token", "store_key", "rpc_password", "rpc_api_keys", "app_password", "password"}
+    {
+        "plivo_auth_token",
+        "admin_token",
+        "store_key",
+        "rpc_password",
+        "rpc_api_keys",
+        "app_password",
+        "password",
+        "app_transcript_secret",
+        "transcript_secret",
+    }
 )
 _NUMBERS: Final = frozenset({"blocked_caller_id", "numbers"})
 _LONGEST_SHOWN: Final = 80

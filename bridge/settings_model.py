@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
@@ -18,19 +16,18 @@ from pydantic import (
     model_validator,
 )
 
+from bridge.settings_app import AppSettings, SettingsModel
 from bridge.settings_conflicts import Conflict, conflicts
 from bridge.settings_types import (
-    E164,
     AppHash,
     BaseUrl,
     Directory,
     Listen,
     ListenAddress,
     Login,
+    LongSecret,
     MediaId,
     MediaTemplate,
-    NumberList,
-    PlivoName,
     SecretList,
     StoreUrl,
     Voice,
@@ -51,94 +48,7 @@ _YEAR_S: Final = 366 * _DAY_S
 _MIB: Final = 1_048_576
 
 
-class _Model(BaseModel):
-    # hide_input_in_errors: a validation error must never print a secret.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class AppSettings(_Model):
-    """One RT app: where it answers and how the bridge behaves for its calls."""
-
-    url: Annotated[WebUrl, Field(description="URL of the RT app; every RT.Request is posted to it")]
-    login: Annotated[
-        Login | None, Field(description="HTTP Basic login the app expects; needs a password")
-    ] = None
-    password: Annotated[SecretStr | None, Field(description="HTTP Basic password")] = None
-    on_failure: Annotated[
-        Literal["hangup", "say", "fallback_url"],
-        Field(
-            description="what the caller gets when the app is slow, down or answers nonsense: "
-            "`hangup`, `say` (failure_message, then hang up) or `fallback_url` (the call continues "
-            "with the XML found there)"
-        ),
-    ] = "hangup"
-    failure_message: Annotated[
-        Word, Field(description="text spoken by `on_failure = say`", max_length=3000)
-    ] = "We are sorry, this service is not available at the moment. Please call again later."
-    failure_voice: Annotated[
-        Word | None, Field(description="voice of failure_message; default_voice when not set")
-    ] = None
-    fallback_url: Annotated[
-        WebUrl | None, Field(description="Plivo XML used by `on_failure = fallback_url`")
-    ] = None
-    partial_read: Annotated[
-        Literal["keys", "timeout", "exact"],
-        Field(
-            description="`read`, when keys come and then silence without #: `keys` returns them, "
-            "`timeout` counts fewer than max_digits as TIMEOUT, `exact` tells them apart and costs "
-            "one more digit timeout after #"
-        ),
-    ] = "keys"
-    blocked_caller_id: Annotated[
-        E164 | None,
-        Field(
-            description="number shown by `dialout` with cli BLOCKED, in E.164 form; when not set, "
-            "the number of the call that belongs to the account"
-        ),
-    ] = None
-    after_crash: Annotated[
-        Literal["ask_again", "fail"],
-        Field(
-            description="after a restart between question and answer: `ask_again` repeats the "
-            "RT.Request with the same command_id, `fail` treats it as an app failure"
-        ),
-    ] = "ask_again"
-    send_incoming_call: Annotated[
-        bool, Field(description="send a first RT.Request with call_status INCOMING_CALL")
-    ] = False
-    dial_music_url: Annotated[
-        WebUrl | None,
-        Field(description="audio file for `dialout` with ringtone MUSIC; own music when not set"),
-    ] = None
-    share_rooms: Annotated[
-        bool,
-        Field(description="let conference ids mean the same room as in other apps that share"),
-    ] = False
-    numbers: Annotated[
-        NumberList,
-        Field(
-            description="Plivo numbers that `rt-bridge provision` gives to this app, in E.164 form; "
-            "several are separated by commas, or a list in TOML"
-        ),
-    ] = ()
-    plivo_application: Annotated[
-        PlivoName | None,
-        Field(
-            description="name of the application at Plivo that `rt-bridge provision` creates or "
-            "changes; rt-bridge- and the hash when not set"
-        ),
-    ] = None
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> AppSettings:
-        if self.on_failure == "fallback_url" and self.fallback_url is None:
-            raise ValueError("must have a fallback_url, because on_failure is fallback_url")
-        if (self.login is None) != (self.password is None):
-            raise ValueError("must have both login and password, or neither")
-        return self
-
-
-class MediaSettings(_Model):
+class MediaSettings(SettingsModel):
     """Where the sounds of the legacy media library are."""
 
     library: dict[MediaId, WebUrl] = Field(
@@ -154,7 +64,7 @@ class MediaSettings(_Model):
     ] = None
 
 
-class Settings(_Model):
+class Settings(SettingsModel):
     """Everything that can be set; names end in their unit, a size in bytes or a time in seconds."""
 
     public_url: Annotated[
@@ -172,6 +82,13 @@ class Settings(_Model):
         ListenAddress,
         Field(description="listener for /healthz, /readyz and /metrics; keep it private"),
     ] = Listen("127.0.0.1", 8081)
+    admin_token: Annotated[
+        LongSecret | None,
+        Field(
+            description="token that `rt-bridge calls`, `hangup` and `break` show to the admin "
+            "listener; without it /admin/ is off"
+        ),
+    ] = None
 
     plivo_auth_id: Annotated[
         str | None,
@@ -304,6 +221,18 @@ class Settings(_Model):
             "more than hangup_retry_for_s plus recording_grace_s",
         ),
     ] = 7 * _DAY_S
+    cdr_retention_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=10 * _YEAR_S,
+            allow_inf_nan=False,
+            description="how long call records are kept (`rt-bridge cdr`); `0`: none are written",
+        ),
+    ] = 90 * _DAY_S
+    cdr_redact: Annotated[
+        bool, Field(description="`true`: call records hold masked numbers only")
+    ] = False
     media_ttl_s: Annotated[
         float,
         Field(
@@ -319,7 +248,8 @@ class Settings(_Model):
             ge=60,
             le=10 * _YEAR_S,
             allow_inf_nan=False,
-            description="how long the app can use the name of a recording",
+            description="how long the app can use the name of a recording, and how long its "
+            "transcript is kept",
         ),
     ] = 7 * _DAY_S
     stale_call_after_s: Annotated[

@@ -25,6 +25,7 @@ __all__ = [
     "Listen",
     "ListenAddress",
     "Login",
+    "LongSecret",
     "MediaId",
     "MediaTemplate",
     "NumberList",
@@ -43,6 +44,8 @@ _PLIVO_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _HIGHEST_PORT = 65535
+#: A secret that opens something by itself cannot be guessed from here on, in characters.
+_LONG_SECRET = 16
 _NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}]")
 
 
@@ -219,6 +222,12 @@ def _secrets(value: Any) -> Any:
     return found
 
 
+def _long_secret(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < _LONG_SECRET:
+        raise ValueError(f"must have {_LONG_SECRET} characters or more, so that nobody guesses it")
+    return secret
+
+
 def sqlite_path(url: str) -> Path | None:
     """Return the file of a `sqlite:///…` store, or None for `memory:`."""
     return None if url == "memory:" else Path(url.removeprefix("sqlite:///"))
@@ -253,4 +262,5 @@ Word = Annotated[str, AfterValidator(_word)]
 Voice = Annotated[str, AfterValidator(_voice)]
 Directory = Annotated[Path, AfterValidator(_directory)]
 SecretList = Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)]
+LongSecret = Annotated[SecretStr, AfterValidator(_long_secret)]
 StoreUrl = Annotated[str, AfterValidator(_store)]

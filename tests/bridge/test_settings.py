@@ -598,6 +598,10 @@ def test_credentials_are_not_needed_without_signatures_and_rest() -> None:
         ),
         ({"BRIDGE_APP_LOGIN": "me"}, "apps.DEFAULT must have both login and password, or neither."),
         (
+            {"BRIDGE_APP_TRANSCRIPT_SECRET": "x" * 16},
+            "apps.DEFAULT must have a transcript_url, because it has a transcript_secret.",
+        ),
+        (
             {"BRIDGE_APP_HASH": "no spaces"},
             "BRIDGE_APP_HASH is 'no spaces', but must be an app hash of 1 to 64 letters",
         ),
@@ -608,6 +612,20 @@ def test_values_that_do_not_fit_together(change: dict[str, str], expected: str) 
     (sentence,) = problems(MINIMAL | change)
 
     assert sentence.startswith(expected)
+
+
+@pytest.mark.parametrize("name", ["BRIDGE_ADMIN_TOKEN", "BRIDGE_APP_TRANSCRIPT_SECRET"])
+def test_secret_that_opens_something_by_itself_is_long(name: str) -> None:
+    """A token or signing key of 15 characters is refused without being shown, 16 are enough."""
+    given = MINIMAL | {"BRIDGE_APP_TRANSCRIPT_URL": "https://a.example.com/"}
+    expected = f"{name} must have 16 characters or more, so that nobody guesses it."
+
+    assert [expected] == problems(given | {name: "x" * 15})
+    assert "********" == next(
+        row.value
+        for row in describe(load_settings(given | {name: "x" * 16}))
+        if row.name in {name, "apps.DEFAULT.transcript_secret"} and row.value != "(not set)"
+    )
 
 
 def test_calls_kept_longer_than_their_final_request_is_tried() -> None:
