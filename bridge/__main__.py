@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from bridge.provision.commands import COMMANDS as PROVISION_COMMANDS
+from bridge.testing.explore.command import COMMANDS as EXPLORE_COMMANDS
 from bridge.testing.recording_commands import COMMANDS as RECORDING_COMMANDS
 from bridge.testing.scenario.commands import COMMANDS as SCENARIO_COMMANDS
 
@@ -155,7 +156,7 @@ def schema_command(message: Message, strict: bool) -> None:  # noqa: FBT001 -- c
     click.echo(schema_text(message, strict=strict), nl=False)
 
 
-for command in (*PROVISION_COMMANDS, *RECORDING_COMMANDS, *SCENARIO_COMMANDS):
+for command in (*PROVISION_COMMANDS, *RECORDING_COMMANDS, *SCENARIO_COMMANDS, *EXPLORE_COMMANDS):
     main.add_command(command)
 
 
