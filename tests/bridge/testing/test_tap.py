@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from bridge.simulator.clock import VirtualClock
 from bridge.testing import tap as module
 from bridge.testing.app_under_test import running
 from bridge.testing.tap import Tap
@@ -130,3 +131,32 @@ async def test_an_app_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
         over.set()
 
     assert (None, "the app did not answer within 0.05 s") == (turns[0].status, turns[0].failure)
+
+
+async def test_turn_that_the_bridge_gave_up_on_is_heard_before_time_goes_on() -> None:
+    """Virtual time stands still until the app's late reply was heard."""
+    clock, release, reached = VirtualClock(), asyncio.Event(), asyncio.Event()
+
+    async def serve(_http: web.Request) -> web.Response:
+        reached.set()
+        await release.wait()
+        return web.json_response({})
+
+    app = web.Application()
+    app.router.add_route("*", "/rt", serve)
+    turns: list[Turn] = []
+
+    async def heard(turn: Turn) -> None:
+        turns.append(turn)
+
+    async with running(app) as base, aiohttp.ClientSession() as session:
+        tap = Tap({"A": f"{base}/rt"}, clock.now, heard, clock.busy)
+        await tap.start()
+        impatient = asyncio.get_running_loop().create_task(session.post(tap.url("A"), data=b"{}"))
+        await reached.wait()
+        impatient.cancel()
+        pulled = asyncio.get_running_loop().create_task(clock.drive(lambda: False, clock.now() + 1))
+        release.set()
+        await pulled
+        assert [200] == [turn.status for turn in turns]
+        await tap.stop()
