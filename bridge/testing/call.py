@@ -129,7 +129,10 @@ class Call(Person, Expectations):
         await pass_time(self.rig, seconds)
 
     async def answer(self, leg: int | None = None) -> None:
-        """Let a dialled party pick up; without a number the last one dialled."""
+        """Let a dialled party pick up; without a number the last one dialled.
+
+        On a call that `Phone.rings` gave, and that is not answered yet, the phone itself picks up.
+        """
         await self._take(leg, Takes("answered"))
 
     async def busy(self, leg: int | None = None) -> None:
@@ -150,6 +153,10 @@ class Call(Person, Expectations):
 
     async def _take(self, leg: int | None, takes: Takes) -> None:
         __tracebackhide__ = True
+        if leg is None and "answer" in self.line.listening and not self.line.legs:
+            self.line.post(takes)
+            await pass_time(self.rig, 0)
+            return
         legs, clock = self.line.legs, self.rig.clock
         least = leg or 1
         over = self.line.over

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from bridge.testing.call import Call
-from bridge.testing.rig import CalleeSetting, Phone, Rig
+from bridge.testing.phone import CalleeSetting, Phone
+from bridge.testing.rig import Rig
 from bridge.testing.wants import SOURCES
 
 TARGET: Final = Path(__file__).parents[2] / "docs" / "expect.md"

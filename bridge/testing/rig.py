@@ -23,7 +23,6 @@ from yarl import URL
 from bridge.app import Bridge
 from bridge.redaction import redact_event
 from bridge.settings import Settings
-from bridge.simulator.callees import Answers, Busy, Callee, Fails, NoAnswer, Rejects
 from bridge.simulator.clock import SimulationClock, VirtualClock
 from bridge.simulator.faults import Fault, Faults
 from bridge.simulator.leg import Account
@@ -35,70 +34,20 @@ from bridge.testing.app_under_test import AppStartError, AppUnderTest, running
 from bridge.testing.call import Call
 from bridge.testing.contract import Contract, Violation
 from bridge.testing.hosts import Host, InProcess, OwnProcess
+from bridge.testing.phone import CALLED, CALLER, CalleeSetting, Phone
 from bridge.testing.tap import Tap
 from bridge.testing.turns import Turn
 
 PUBLIC_URL: Final = "https://bridge.test"
 ACCOUNT: Final = Account("MATESTKIT00000000000", "token-of-the-test-kit")
-#: The number that is called when a test names none.
-CALLED: Final = "+33187654321"
-CALLER: Final = "+33612345678"
 HASH: Final = "DEFAULT"
+#: Credentials of the JSON-RPC API of the bridge under test.
+RPC_LOGIN: Final = "test"
+RPC_PASSWORD: Final = "test-password"  # noqa: S105 -- of a bridge that lives for one test
 #: Longest it may take to connect to the app, in real s.
 _REACH_S: Final = 5.0
 #: Virtual s after which a simulation is not waited for any more when it is taken down.
 _CLOSING_S: Final = 120.0
-
-
-@dataclass(slots=True)
-class CalleeSetting:
-    """What a number does when it is dialled; the last word counts."""
-
-    plivo: Plivo
-    number: str
-
-    def answers(
-        self, after: float = 3.0, seconds: float | None = None, key: str | None = None
-    ) -> CalleeSetting:
-        """Pick up `after` s, press `key` when asked to confirm, hang up `seconds` after that."""
-        return self._does(Answers(after, seconds, key or ""))
-
-    def busy(self) -> CalleeSetting:
-        """Be busy."""
-        return self._does(Busy())
-
-    def rejects(self) -> CalleeSetting:
-        """Decline."""
-        return self._does(Rejects())
-
-    def no_answer(self) -> CalleeSetting:
-        """Never pick up."""
-        return self._does(NoAnswer())
-
-    def fails(self, code: int = 3050) -> CalleeSetting:
-        """Fail with this hangup cause of Plivo."""
-        return self._does(Fails(code))
-
-    def _does(self, callee: Callee) -> CalleeSetting:
-        self.plivo.callees[digits(self.number)] = callee
-        return self
-
-
-@dataclass(frozen=True, slots=True)
-class Phone:
-    """Somebody with a phone."""
-
-    rig: Rig
-    number: str = CALLER
-
-    async def dial(
-        self, to: str = CALLED, from_: str | None = None, caller_name: str | None = None
-    ) -> Call:
-        """Call a number of the bridge; `from_` shows another number than this phone's."""
-        line = self.rig.plivo.call(
-            self.number if from_ is None else from_, to, caller_name=caller_name
-        )
-        return self.rig.call_of(line)
 
 
 @dataclass(slots=True)
@@ -126,6 +75,11 @@ class Rig:
         if isinstance(self.host, InProcess):
             return self.host.bridge
         raise RuntimeError("The bridge of this rig runs in a process of its own.")
+
+    @property
+    def rpc_url(self) -> str:
+        """Give where the bridge serves its JSON-RPC API, with RPC_LOGIN and RPC_PASSWORD."""
+        return f"{self.host.address}/json-rpc/v1.1/"
 
     @property
     def timeline(self) -> Timeline:
@@ -306,6 +260,8 @@ def _given(
         "plivo_auth_tokens": [ACCOUNT.auth_token],
         "plivo_api_url": plivo.api_url,
         "store": "memory:",
+        "rpc_login": RPC_LOGIN,
+        "rpc_password": RPC_PASSWORD,
         "apps": {HASH: {**app_settings, "url": app_url}},
         **settings,
     }

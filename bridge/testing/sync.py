@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.testing.app_under_test import AppUnderTest
+from bridge.testing.phone import CALLED, CALLER, RINGS_WITHIN_S, CalleeSetting, Phone
 from bridge.testing.portal import Portal, portal
-from bridge.testing.rig import CALLED, CALLER, CalleeSetting, Phone, Rig, rig
+from bridge.testing.rig import Rig, rig
 from bridge.testing.sync_call import SyncCall, SyncPerson
 
 
@@ -30,6 +31,11 @@ class SyncPhone:
     ) -> SyncCall:
         """Call a number of the bridge; `from_` shows another number than this phone's."""
         return SyncCall(self.portal, self.portal.run(self.it.dial(to, from_, caller_name)))
+
+    def rings(self, *, within: float = RINGS_WITHIN_S) -> SyncCall:
+        """Wait until somebody calls this phone; give the call, which `answer` takes."""
+        __tracebackhide__ = True
+        return SyncCall(self.portal, self.portal.run(self.it.rings(within=within)))
 
 
 @dataclass(frozen=True, slots=True)

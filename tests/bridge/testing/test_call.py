@@ -7,7 +7,9 @@ import re
 import pytest
 from support_kit import Json, command, play, read, simulated, tts
 
+from bridge.simulator.platform import Application
 from bridge.testing.failures import ExpectationError
+from bridge.testing.rig import PUBLIC_URL
 
 SALES, SUPPORT = "+33199000001", "+33199000002"
 
@@ -176,3 +178,32 @@ async def test_what_the_app_sends() -> None:
         await call.expect_variables({"age": 42})
         await call.expect_no_error("UNKNOWN_COMMAND")
         await call.expect_ended()
+
+
+async def test_a_phone_that_is_called() -> None:
+    """A phone rings for a call the account makes, and its person decides."""
+    async with simulated(play("You are called.")) as it:
+        mine = Application.at(PUBLIC_URL)
+        it.plivo.make_call("+33187654321", "+33611111111", mine)
+        call = await it.phone("+33611111111").rings()
+        await call.answer()
+        await call.expect_prompt("You are called.")
+        await call.expect_ended(by="app")
+
+
+async def test_a_phone_that_declines() -> None:
+    """The app is told that the call never got up."""
+    async with simulated() as it:
+        it.plivo.make_call("+33187654321", "+33611111111", Application.at(PUBLIC_URL))
+        call = await it.phone("+33611111111").rings()
+        await call.reject()
+        await call.expect_ended(by="carrier", code=3020)
+
+
+async def test_a_phone_nobody_calls() -> None:
+    """Waiting for a call that does not come fails the test with the timeline."""
+    async with simulated() as it:
+        with pytest.raises(ExpectationError, match=r"Expected the phone \+33611111111 to ring"):
+            await it.phone("+33611111111").rings(within=5)
+
+        assert 5 == pytest.approx(it.clock.now() - it.plivo.began)
