@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from bridge.runtime import Runtime
 
 
+#: The header that names this process: on the admin listener, and in answer to a signed request
+#: about no call. By it `rt-bridge doctor` sees whether the public URL leads here.
+INSTANCE: Final = "X-RT-Bridge-Instance"
 #: Kinds of outbox rows that somebody waits for; the others are housekeeping of rooms.
 DELIVERIES: Final = ("final", "kick")
 
@@ -37,7 +40,8 @@ class Health:
 
     async def _healthz(self, _: web.Request) -> web.Response:
         """Say that the process answers: shallow on purpose, so that a sick store restarts nothing."""
-        return web.json_response({"status": "ok"})
+        headers = {INSTANCE: self._runtime.instance}
+        return web.json_response({"status": "ok"}, headers=headers)
 
     async def _readyz(self, _: web.Request) -> web.Response:
         """Say whether calls should be sent here, with a reason for each check."""
@@ -68,4 +72,4 @@ class Health:
         return response
 
 
-__all__ = ["Health"]
+__all__ = ["INSTANCE", "Health"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Runtime:
     """Everything outside of one call. `rest` is None when Plivo's REST API is switched off.
 
     `open_commands` counts the commands of live calls by name and version; `voices` remembers the
-    Plivo voices that were chosen for the voices of apps.
+    Plivo voices that were chosen for the voices of apps. `instance` names this process.
     """
 
     settings: Settings
@@ -50,6 +51,7 @@ class Runtime:
     apps: dict[str, App]
     open_commands: Counter[tuple[str, int]] = field(default_factory=Counter)
     voices: dict[str, VoiceMatch] = field(default_factory=dict)
+    instance: str = field(default_factory=lambda: token_hex(16))
 
 
 __all__ = ["App", "Runtime"]

@@ -18,8 +18,10 @@ from aiohttp import ClientPayloadError, web
 
 from bridge.addresses import NOWHERE, RETRIES
 from bridge.hangups import is_hangup
+from bridge.health import INSTANCE
 from bridge.plivo.signature import verify
 from bridge.reconcile import removed_app
+from bridge.session import HANGUP
 from bridge.telemetry import log_line
 from bridge.transaction import farewell
 from bridge.turns import UnknownCall
@@ -42,6 +44,8 @@ NONCE: Final = "X-Plivo-Signature-V3-Nonce"
 MOST_FIELDS: Final = 500
 #: A CallUUID is 36 characters; anything much longer is no call of Plivo's.
 LONGEST_UUID: Final = 128
+#: The callid of no call ever; a signed request about it asks which process this is (the doctor).
+NO_CALL: Final = 0
 NEXT_KINDS: Final = frozenset(get_args(NextKind))
 NOTICE_KINDS: Final = frozenset(get_args(NoticeKind))
 #: How often a webhook that keeps failing is told to come back before the call is given up.
@@ -235,6 +239,10 @@ class Webhooks:
             raise web.HTTPNotFound(text="There is no such continuation.\n")
         callid, step = int(request.match_info["callid"]), int(request.match_info["step"])
         line.update(call=callid, step=step, kind=kind)
+        if callid == NO_CALL:
+            line["outcome"] = "probe"
+            headers = {INSTANCE: self._runtime.instance}
+            return web.Response(body=HANGUP, content_type=XML, headers=headers)
         if is_hangup(form):
             await self._hangups.end(app, form, line)
         if kind == "recording":
