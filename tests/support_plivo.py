@@ -107,6 +107,7 @@ class XmlApp:
 
     documents: dict[str, Replies] = field(default_factory=dict)
     sounds: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, Callable[[web.Request], Awaitable[Raw]]] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     url: str = ""
 
@@ -128,6 +129,8 @@ class XmlApp:
         """Answer a request, after a look at its signature."""
         if http.path in self.sounds:
             return web.Response(body=self.sounds[http.path], content_type="audio/wav")
+        if http.path in self.files:
+            return self._response(await self.files[http.path](http))
         body = await http.read()
         posted = {name: str(value) for name, value in (await http.post()).items()}
         signature = http.headers.get("X-Plivo-Signature-V3", "")
@@ -162,12 +165,11 @@ class XmlApp:
     def application(self, **urls: Any) -> Application:
         """Give the application: /answer and /hangup, unless said otherwise."""
         known: dict[str, Any] = {"answer_url": "/answer", "hangup_url": "/hangup"}
-        return Application(
-            **{
-                name: f"{self.url}{value}" if str(value).startswith("/") else value
-                for name, value in (known | urls).items()
-            }
-        )
+        given: dict[str, Any] = {
+            name: f"{self.url}{value}" if str(value).startswith("/") else value
+            for name, value in (known | urls).items()
+        }
+        return Application(**given)
 
     def plivo(
         self,

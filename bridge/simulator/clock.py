@@ -31,20 +31,13 @@ _LOOK_AGAIN_S: Final = 0.001
 _TICK_S: Final = 0.05
 #: Turns of the event loop that pass without anybody starting work before it counts as rest.
 _QUIET_TURNS: Final = 3
+#: The same while a server may wait for virtual time; turns of _LOOK_AGAIN_S at least, longer on a
+#: machine under load, where the server needs longer as well.
+_PATIENT_TURNS: Final = 30
 
 
 class StuckError(Exception):
     """A simulation did not come to rest in real time: something waits for what never comes."""
-
-
-class Advancing(Protocol):
-    """A clock whose time passes when the simulation says so."""
-
-    def now(self) -> float:
-        """Give the wall time in s."""
-
-    def advance(self, seconds: float) -> None:
-        """Let so much time pass at once."""
 
 
 class SimulationClock(Clock, Protocol):
@@ -55,8 +48,17 @@ class SimulationClock(Clock, Protocol):
         """Say that something is in flight: virtual time stands still meanwhile."""
         yield
 
+    @contextmanager
+    def patient(self) -> Iterator[None]:
+        """Say that something is in flight whose answer may take virtual time: it passes reluctantly."""
+        yield
+
     async def drive(self, done: Callable[[], bool], until: float = inf) -> bool:
         """Let time pass until something is so, or the instant `until`; say whether it is so."""
+        ...
+
+    def alarm(self, seconds: float, ring: Callable[[], None]) -> Callable[[], None]:
+        """Call `ring` in so many s, inf = never; give what switches the alarm off."""
         ...
 
 
@@ -96,6 +98,7 @@ class VirtualClock:
         self._alarms: list[_Alarm] = []
         self._numbers = count()
         self._in_flight = 0
+        self._patient = 0
         #: How often somebody began or ended to do something.
         self._stirs = 0
         self._waiting: dict[asyncio.Task[object], asyncio.Event] = {}
@@ -132,6 +135,15 @@ class VirtualClock:
                     if task is not None:
                         self._waiting.pop(task, None)
 
+    def alarm(self, seconds: float, ring: Callable[[], None]) -> Callable[[], None]:
+        """Call `ring` in so many s, inf = never; give what switches the alarm off."""
+        alarm = self._set(seconds, ring)
+
+        def switch_off() -> None:
+            alarm.off = True
+
+        return switch_off
+
     def _set(self, seconds: float, ring: Callable[[], None]) -> _Alarm:
         alarm = _Alarm(self._now + seconds, next(self._numbers), ring)
         if seconds < inf:
@@ -147,6 +159,20 @@ class VirtualClock:
             yield
         finally:
             self._in_flight -= 1
+            self._stir()
+
+    @contextmanager
+    def patient(self) -> Iterator[None]:
+        """Say that something is in flight whose answer may take virtual time.
+
+        Time passes only after a while of rest, so that a server can do whatever takes no time.
+        """
+        self._patient += 1
+        self._stirs += 1
+        try:
+            yield
+        finally:
+            self._patient -= 1
             self._stir()
 
     def _stir(self) -> None:
@@ -200,9 +226,9 @@ class VirtualClock:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.patience_s
         quiet = 0
-        while quiet < _QUIET_TURNS:
+        while quiet < (_PATIENT_TURNS if self._patient else _QUIET_TURNS):
             self._stirred.clear()
-            await asyncio.sleep(0)
+            await asyncio.sleep(_LOOK_AGAIN_S if self._patient else 0)
             if not self._at_rest():
                 quiet = 0
                 with contextlib.suppress(TimeoutError):
@@ -268,9 +294,20 @@ class ReleasedClock(VirtualClock):
 class RealTime(SystemClock):
     """The machine's clock under a simulation: calls take as long as they would."""
 
+    def alarm(self, seconds: float, ring: Callable[[], None]) -> Callable[[], None]:
+        """Call `ring` in so many s, inf = never; give what switches the alarm off."""
+        if seconds == inf:
+            return lambda: None
+        return asyncio.get_running_loop().call_later(seconds, ring).cancel
+
     @contextmanager
     def busy(self) -> Iterator[None]:
         """Do nothing: real time never stands still."""
+        yield
+
+    @contextmanager
+    def patient(self) -> Iterator[None]:
+        """Do nothing: real time passes in any case."""
         yield
 
     async def drive(self, done: Callable[[], bool], until: float = inf) -> bool:
@@ -284,7 +321,6 @@ class RealTime(SystemClock):
 
 __all__ = [
     "MONDAY",
-    "Advancing",
     "Participant",
     "RealTime",
     "ReleasedClock",

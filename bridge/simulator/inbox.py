@@ -82,8 +82,7 @@ class Inbox(ABC):
             left = until - self.clock.now()
             if left <= 0:
                 return None
-            self._arrived.clear()
-            await self.clock.wait(self._arrived, left)
+            await self._wait(left)
 
     async def idle(self, seconds: float) -> None:
         """Let time pass in the line; what happens meanwhile is lost. Raises as `next`."""
@@ -102,8 +101,17 @@ class Inbox(ABC):
                 if isinstance(event, HungUp | Transferred):
                     self._inbox.remove(event)
                     _leave(event)
-            self._arrived.clear()
-            await self.clock.wait(self._arrived, left)
+            await self._wait(left)
+
+    async def _wait(self, seconds: float) -> None:
+        # Not `clock.wait` with a time: it ends by an exception thrown into whoever waits, after
+        # which a tracer of Python 3.11 loses sight of the element.
+        self._arrived.clear()
+        switch_off = self.clock.alarm(seconds, self.stir)
+        try:
+            await self.clock.wait(self._arrived, inf)
+        finally:
+            switch_off()
 
     def lose(self, event: Input) -> None:
         """Hear something while nobody listens; only a key leaves a trace, or is kept for later."""

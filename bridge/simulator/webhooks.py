@@ -28,10 +28,6 @@ HTTP_OK: Final = 200
 LATENCY_S: Final = 0.05
 #: s between two notifications of a line that are due together.
 _APART_S: Final = 0.0001
-#: Longest real s that a file may take before virtual time goes on without it, and in how many
-#: looks: a machine under load takes longer for each, and so gives the server its time as well.
-_FILE_GRACE_S: Final = 0.05
-_FILE_GRACE_TURNS: Final = 50
 _REPEATED: Final = frozenset({"ct", "rt"})
 _FILE_LIMITS: Final = aiohttp.ClientTimeout(total=None, sock_connect=2, sock_read=120)
 
@@ -269,8 +265,7 @@ class Webhooks:
         return answer
 
     async def _file(self, line: Line, url: str) -> Answer:
-        # A server may wait for a file to be ready, which takes virtual time: so the request keeps
-        # time from passing for a moment only.
+        # A server may wait for a file to be ready, which takes virtual time.
         done = asyncio.Event()
 
         async def get() -> Answer:
@@ -283,12 +278,8 @@ class Webhooks:
         # Not spawned: as a background task it would have to wait through the clock.
         task = asyncio.get_running_loop().create_task(get(), name="simulator: file")
         try:
-            with line.clock.busy():
-                for _ in range(_FILE_GRACE_TURNS):
-                    await asyncio.wait({task}, timeout=_FILE_GRACE_S / _FILE_GRACE_TURNS)
-                    if task.done():
-                        break
-            await line.until(done)
+            with line.clock.patient():
+                await line.until(done)
             return await task
         finally:
             task.cancel()

@@ -153,6 +153,49 @@ async def test_time_stands_still_while_something_is_in_flight() -> None:
     assert 1.0 == clock.now()
 
 
+async def test_a_request_that_may_take_virtual_time() -> None:
+    """Time passes reluctantly while a server may wait for it: what takes no time comes first."""
+    clock, arrived, woke = VirtualClock(start=0.0), asyncio.Event(), list[float]()
+
+    async def server(steps: int) -> None:
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        arrived.set()
+
+    async def request() -> None:
+        with clock.patient():
+            await clock.wait(arrived, inf)
+        woke.append(clock.now())
+
+    spawn(request(), "request")
+    spawn(clock.sleep(1), "sleeper")
+    # Not spawned, as the tasks of a server are not.
+    serving = asyncio.get_running_loop().create_task(server(20))
+    assert await clock.drive(lambda: bool(woke))
+    await serving
+    assert [0.0] == woke
+
+    arrived.clear()
+    spawn(request(), "request")
+    spawn(clock.sleep(1), "sleeper")
+    assert not await clock.drive(never, clock.now() + 5)
+    arrived.set()
+    assert await clock.drive(lambda: len(woke) > 1)
+    assert [0.0, 5.0] == woke
+
+
+@pytest.mark.parametrize("clock", [VirtualClock(start=0.0), RealTime()])
+async def test_an_alarm_that_is_switched_off(clock: VirtualClock | RealTime) -> None:
+    """An alarm rings at its instant, unless it was switched off before; one at no time never rings."""
+    rang = list[str]()
+    clock.alarm(0.01, lambda: rang.append("in time"))
+    clock.alarm(0.01, lambda: rang.append("too late"))()
+    clock.alarm(inf, lambda: rang.append("never"))()
+    assert await clock.drive(lambda: bool(rang), clock.now() + 1)
+
+    assert ["in time"] == rang
+
+
 async def test_two_drivers_at_once() -> None:
     """Several drives at the same time agree on one time."""
     clock = VirtualClock(start=0.0)

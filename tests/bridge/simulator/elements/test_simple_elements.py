@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support_plivo import HANGUP, XmlApp, keys, wav
+from support_plivo import CALLED, CALLER, HANGUP, Raw, XmlApp, keys, wav
 
 from bridge.simulator.inputs import HungUp, Input, MachineBeeps, Talks
 from bridge.simulator.line import LONGEST_S
@@ -264,3 +264,50 @@ async def test_a_hangup_while_a_file_is_waited_for(app: XmlApp) -> None:
     life = await app.live([(3, HungUp())], faults=["slow_media:a.wav=60"])
 
     assert (3.0, "Caller") == (life.seconds, app.first("/hangup")["HangupSource"])
+
+
+async def test_a_file_that_is_ready_later(app: XmlApp) -> None:
+    """A server may hold a file back until it is ready in virtual time; the call waits for it."""
+
+    async def ready(_: object) -> Raw:
+        await plivo.clock.sleep(5)
+        return Raw(wav(1.5), content_type="audio/wav")
+
+    app.documents = {"/answer": "<Play>{url}/a.wav</Play><Hangup/>"}
+    app.files = {"/a.wav": ready}
+    async with app.plivo() as plivo:
+        plivo.call(CALLER, CALLED, application=app.application())
+        assert await plivo.finish()
+
+    assert [6.5] == [entry.at for entry in plivo.timeline.of("ends")]
+
+
+async def test_a_document_of_sounds_with_other_elements(app: XmlApp) -> None:
+    """Where only sounds are wanted other elements are a problem, and the sounds play all the same."""
+    app.documents = {
+        "/answer": '<Dial dialMusic="{url}/music" timeout="9"><Number>33100</Number></Dial>',
+        "/music": "<Speak>Please wait</Speak><Redirect>{url}/next</Redirect>",
+    }
+    life = await app.live()
+
+    assert life.when("hears", text="Please wait")
+    assert [] == app.of("/next")
+    assert ["dialMusic: line 1: Did not expect element Redirect there."] == life.problems()
+
+
+@pytest.mark.parametrize(
+    "music", [Raw(status=500), Raw(b"<oops>"), Raw(b"<Response><Reject/></Response>")]
+)
+async def test_a_document_of_sounds_that_is_no_use(app: XmlApp, music: Raw) -> None:
+    """Whatever is wrong with a document of sounds, it is silence and the call goes on."""
+    app.documents = {
+        "/answer": '<Dial dialMusic="{url}/music" timeout="9"><Number>33100</Number></Dial>',
+        "/music": music,
+    }
+    life = await app.live()
+
+    assert ([], 1, "4010") == (
+        life.when("hears", element="Speak"),
+        len(life.problems()),
+        life.code,
+    )
