@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from bridge import steps
+from bridge.cdr import writing as cdr
 from bridge.new_call import new_call
 from bridge.rooms import left_row
 from bridge.state import CallState, Phase
@@ -141,6 +142,7 @@ class Hangups:
         due = now
         waiting = state.phase is Phase.WAITING and state.start is not None
         verbs = _awaited(state) if waiting else ()
+        await cdr.leg_over(transaction)
         if waiting and "recording" in state.inbox:
             transaction.close(load_event(state.inbox["recording"]))
         elif any(map(_records, verbs)):
@@ -160,6 +162,7 @@ class Hangups:
             if isinstance(verb, Conference):
                 # The callback that reports its leaving may be lost, and others may wait for it.
                 transaction.put_out(left_row(verb.room, state.callid, now))
+        await cdr.call_over(transaction, form)
         await transaction.commit()
         self._session.forget(state.callid)
         self._outbox.wake()

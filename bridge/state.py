@@ -72,6 +72,8 @@ class CallState:
     unwritten: list[dict[str, Any]] = field(default_factory=list)
     ended_at: float | None = None
     cause: str = ""
+    #: When the bridge learned that the call was answered.
+    answered_at: float | None = None
     #: Version in the store this state was read with; 0 = not stored yet.
     version: int = 0
     #: The open command as read from `start`, so that it need not be read again; never stored.

@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from bridge import steps
 from bridge.addresses import RETRIES, SOUNDS_TYPE, DocumentAddresses
 from bridge.assets import asset
+from bridge.cdr.writing import leg_over
 from bridge.state import Phase, dump, open_command
 from bridge.store.protocol import CallWrite, Commit, HistoryRow, OutboxRow, RecordingRow
 from mappings._kernel.actions import (
@@ -68,6 +69,11 @@ class Transaction:
         """Add fields to the history row of this step."""
         self._record.update(fields)
 
+    @property
+    def said(self) -> list[dict[str, Any]]:
+        """Give what will be in the next row of history."""
+        return [*self.state.unwritten, self._record]
+
     def put_out(self, row: OutboxRow) -> None:
         """Add something to be delivered after the commit."""
         self.change.outbox.append(row)
@@ -93,6 +99,8 @@ class Transaction:
 
     async def take(self, event: Event) -> None:
         """Feed an event to the open command and settle what comes of it."""
+        if self.state.command == "dialout":
+            await leg_over(self, event)
         outcome = steps.feed(self.state, event)
         self._append(EventReceived(event))
         await self._settle(outcome)
@@ -244,7 +252,9 @@ class Transaction:
         state = self.state
         now = self.runtime.clock.now()
         version = state.version + 1
-        records = [*state.unwritten, self._record]
+        records = self.said
+        if state.answered and state.answered_at is None:
+            state.answered_at = now
         if self.document is None and state.phase is not Phase.ENDED:
             # They travel in the state until a document is due: one row per turn instead of two.
             state.unwritten = records

@@ -37,12 +37,17 @@ class Turn:
 
 
 def result_class(state: CallState) -> str:
-    """Say what kind of result a turn reports, without the digits or names in it."""
-    if state.error:
-        return "break" if state.error.startswith("BREAK") else "error"
-    if isinstance(state.result, str) and state.result in RESULTS:
-        return state.result
-    return "ok" if state.command else ""
+    """Say what kind of result a turn reports, "" when it reports none."""
+    if not (state.command or state.error or state.result):
+        return ""
+    return result_word(state.result, state.error)
 
 
-__all__ = ["Line", "Turn", "UnknownCall", "result_class"]
+def result_word(result: object, error: str) -> str:
+    """Say what kind of result this is, without the digits or names in it."""
+    if error:
+        return "break" if error.startswith("BREAK") else "error"
+    return result if isinstance(result, str) and result in RESULTS else "ok"
+
+
+__all__ = ["Line", "Turn", "UnknownCall", "result_class", "result_word"]

@@ -17,6 +17,7 @@ import structlog
 from aiohttp import ClientPayloadError, web
 
 from bridge.addresses import NOWHERE, RETRIES
+from bridge.cdr.callbacks import leg_noticed
 from bridge.hangups import is_hangup
 from bridge.health import INSTANCE
 from bridge.plivo.signature import verify
@@ -270,6 +271,7 @@ class Webhooks:
                 await self._hangups.recorded(app, callid, step, at["name"], form)
             case "dial":
                 _dialled(app, callid, form)
+                await leg_noticed(self._session, app, callid, step, form)
             case "room" | "room_autoleave":
                 await self._rooms.noticed(
                     callid, step, form, leave_when_alone=kind == "room_autoleave"

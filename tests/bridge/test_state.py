@@ -48,6 +48,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "unwritten": RECORDS,
     "ended_at": st.none() | FLOATS,
     "cause": TEXTS,
+    "answered_at": st.none() | FLOATS,
 }
 #: Fields that are not stored.
 ELSEWHERE = {"version", "running"}
@@ -75,6 +76,7 @@ ORDER = (
     *("request_hash", "phase", "step", "answered", "call_status", "variables", "cdr_field"),
     *("command", "command_id", "result", "error", "start", "log", "handed_at", "errors_in_row"),
     *("without_document", "call_recording", "inbox", "deferred", "unwritten", "ended_at", "cause"),
+    "answered_at",
 )
 
 
