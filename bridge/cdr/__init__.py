@@ -1,0 +1,1 @@
+"""Call records: what became of every leg of every call, for billing, support and reports."""
