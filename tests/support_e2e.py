@@ -9,21 +9,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any, TypeVar, Unpack, cast
+from typing import Any, TypeVar, Unpack
 
 from aiohttp import web
 
 from bridge.app import Bridge
 from bridge.settings import Settings
-from bridge.simulator.caller import ScriptedCaller
-from bridge.simulator.clock import SimulationClock, VirtualClock
+from bridge.simulator.clock import SimulationClock
 from bridge.simulator.document import parse
-from bridge.simulator.exchange import Exchange
 from bridge.simulator.leg import Leg
 from bridge.simulator.outbound import CallOptions
 from bridge.simulator.platform import Application, Plivo
 from bridge.simulator.profile import NORMAL, Profile
-from bridge.simulator.script import Step
 from bridge.simulator.timeline import Timeline
 from bridge.testing.call import Call
 from bridge.testing.hosts import InProcess
@@ -188,7 +185,6 @@ class World:
     app: RecordingApp
     rig: Rig
     random: Random = field(default_factory=lambda: Random(7))
-    exchange: Exchange = field(default_factory=lambda: Exchange(Random(8)))
 
     @property
     def bridge(self) -> Bridge:
@@ -278,34 +274,6 @@ class World:
         """Make a leg that is no call of the platform: its requests are those of the test."""
         options.setdefault("began", self.clock.now())
         return Leg(self.plivo.session, ACCOUNT, self.random, via=self.plivo.via, **options)
-
-    def caller(
-        self,
-        *script: Step,
-        application: Any = None,
-        leg: Leg | None = None,
-        **options: Any,
-    ) -> ScriptedCaller:
-        """Make a caller with this script."""
-        options.setdefault("recordings_url", self.recordings_url)
-        return ScriptedCaller(
-            leg or self.leg(),
-            application or self.application,
-            script,
-            clock=cast("VirtualClock", self.clock),
-            exchange=self.exchange,
-            **options,
-        )
-
-    async def call(self, *script: Step, **options: Any) -> ScriptedCaller:
-        """Place a call, live through it, and wait until the app was told of its end."""
-        caller = self.caller(*script, **options)
-        finals = len(self.app.finals)
-        await caller.run()
-
-        assert [] == caller.problems(), str(caller.timeline)
-        await self.ticking(self.app.heard(finals + 1, final=True))
-        return caller
 
     async def ticking(self, awaitable: Coroutine[Any, Any, Found]) -> Found:
         """Let virtual time pass, a second at a time, until something has happened."""

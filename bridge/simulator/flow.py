@@ -35,22 +35,4 @@ class Moved(Exception):  # noqa: N818 - not an error: how a transfer leaves a do
         self.method = method
 
 
-@dataclass(frozen=True, slots=True)
-class Background:
-    """A recording of the whole call: since when, where its end is reported, and as what."""
-
-    began: float
-    url: str
-    parameters: Mapping[str, str]
-
-
-def recording_length(seconds: float) -> dict[str, str]:
-    """Give the parameters that say how long a recording is; less than 0 = it only began."""
-    names = ("RecordingDuration", "RecordingDurationMs", "RecordingStartMs", "RecordingEndMs")
-    if seconds < 0:
-        return dict.fromkeys(names, "-1")
-    begun, ms = 1_767_607_200_000, round(1000 * seconds)
-    return dict(zip(names, (f"{seconds:g}", str(ms), str(begun), str(begun + ms)), strict=True))
-
-
-__all__ = ["Background", "Follow", "Moved", "Over", "recording_length"]
+__all__ = ["Follow", "Moved", "Over"]

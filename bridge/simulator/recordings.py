@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from bridge.assets import asset
-
 if TYPE_CHECKING:
     from bridge.simulator.platform import Plivo
 
@@ -74,17 +72,6 @@ def recording_routes(plivo: Plivo) -> list[web.RouteDef]:
     return [web.get(PATH, serve)]
 
 
-def recordings_app() -> web.Application:
-    """Give a server of `/v1/Account/{auth_id}/Recording/{name}` that has every file at once."""
-
-    async def serve(_: web.Request) -> web.Response:
-        return web.Response(body=asset("silence"), content_type="audio/wav")
-
-    app = web.Application()
-    app.router.add_get(PATH, serve)
-    return app
-
-
 def _may(plivo: Plivo, request: web.Request) -> bool:
     login = f"{plivo.account.auth_id}:{plivo.account.auth_token}"
     wanted = f"Basic {base64.b64encode(login.encode()).decode()}"
@@ -130,5 +117,4 @@ __all__ = [
     "Recording",
     "recording_routes",
     "recording_url",
-    "recordings_app",
 ]

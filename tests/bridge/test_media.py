@@ -13,7 +13,6 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 from support_e2e import listening, settings_for
-from support_fake_rest import LOGIN
 
 from bridge import media
 from bridge.app import make_runtime
@@ -24,10 +23,12 @@ from bridge.runtime import Runtime
 from bridge.settings_model import MediaSettings
 from bridge.store.memory import MemoryStore
 from bridge.store.protocol import Commit, MediaRow, RecordingRow
+from bridge.testing.rig import ACCOUNT
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 NAME = "m" + "0a" * 15
 SECRET = b"s" * 32
+LOGIN = aiohttp.encode_basic_auth(ACCOUNT.auth_id, ACCOUNT.auth_token)
 SOUND = bytes(range(256)) * 1000
 
 
@@ -106,7 +107,7 @@ async def test_recording_is_passed_on(hosts: Hosts, api: bool) -> None:
 
     assert (200, SOUND, "audio/mpeg") == await hosts.fetch()
     (asked,) = hosts.asked
-    login = f"Basic {LOGIN}" if api else None
+    login = LOGIN if api else None
     assert login == asked.headers.get("Authorization")
     assert "identity" == asked.headers["Accept-Encoding"]
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
-from support_e2e import Make, Reply, World, listening, world
-from support_fake_rest import FakeRest
+from support_e2e import Make, Reply, World, world
 
 
 @pytest.fixture(autouse=True)
 def _plain_tracebacks() -> Iterator[None]:
     """Show faults that tests bring about without the frames' variables, which take a second each."""
     shown = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[structlog.processors.add_log_level, shown])
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, shown],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+    )
     yield
     structlog.reset_defaults()
 
@@ -42,22 +46,6 @@ def store(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def rest() -> Iterator[FakeRest]:
-    """Give the REST API of the account; requests it does not answer are let go at the end."""
-    fake = FakeRest()
-    yield fake
-    fake.over.set()
-
-
-@pytest.fixture
-async def make_rest_world(make_world: Make, rest: FakeRest) -> AsyncIterator[Make]:
+def make_rest_world(make_world: Make) -> Make:
     """Give a function that starts a world whose bridge uses the REST API."""
-    async with listening(rest.app()) as url:
-
-        async def make(*replies: Reply, **options: Any) -> World:
-            made = await make_world(*replies, plivo_rest=True, plivo_api_url=url, **options)
-            rest.exchange = made.exchange
-            return made
-
-        yield make
-        rest.over.set()
+    return partial(make_world, plivo_rest=True)

@@ -127,7 +127,7 @@ async def test_failure_of_plivo_that_dialled_nobody(make_world: Make) -> None:
 async def test_throttled_call_is_dialled_later(make_world: Make) -> None:
     """429 says that nobody was dialled: the call goes back into the queue and is made once."""
     # The client asks three times by itself.
-    faults = ["rest_429:Call#1"] * 4
+    faults = [f"rest_429:Call#{number}" for number in (1, 2, 3, 4)]
     world = await make_world(plivo_rest=True, faults=faults)
     does(world, ANSWERS)
     token = await place(world)
