@@ -68,6 +68,8 @@ class Rig:
     soft_failures: list[str] = field(default_factory=list)
     calls: dict[int, Call] = field(default_factory=dict)
     _numbers: dict[int, int] = field(default_factory=dict)
+    # Callids of calls whose end the app was not told yet.
+    _untold: set[int] = field(default_factory=set)
 
     @property
     def bridge(self) -> Bridge:
@@ -112,18 +114,16 @@ class Rig:
         return await self.clock.drive(self._finished, until)
 
     def _finished(self) -> bool:
-        told = {
-            turn.call
-            for turn in self.turns
-            if turn.request.get("call_status") not in {"UP", "INCOMING_CALL"}
-        }
-        known = {turn.call for turn in self.turns}
-        return not self.plivo.calls and not self.plivo.pending and told == known
+        return not self.plivo.calls and not self.plivo.pending and not self._untold
 
     async def heard(self, turn: Turn) -> None:
         """Take one RT turn into the records."""
         self.turns.append(turn)
         request = turn.request
+        if request.get("call_status") in {"UP", "INCOMING_CALL"}:
+            self._untold.add(turn.call)
+        else:
+            self._untold.discard(turn.call)
         reply = turn.reply
         asked = request.get("command") or request.get("call_status")
         answer = "nothing" if reply is None else str(reply.get("command") or "no command")
