@@ -249,7 +249,7 @@ def _shown(key: str, value: Any) -> str:
     text = str(value)
     if key in _NUMBERS:
         return mask_number(text)
-    return mask_url(text) if text.startswith(("http://", "https://")) else text
+    return mask_url(text) if text.startswith(("http://", "https://", "redis")) else text
 
 
 def warnings(settings: Settings) -> list[str]:

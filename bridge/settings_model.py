@@ -116,8 +116,10 @@ class Settings(SettingsModel):
 
     store: Annotated[
         StoreUrl,
-        Voice,
-        Field(description="`sqlite:///file`, `sqlite:////directory/file`, or `memory:` for tests"),
+        Field(
+            description="`sqlite:///file`, `sqlite:////directory/file`, `redis://host:6379/0` for "
+            "several replicas (docs/guarantees.md), or `memory:` for tests"
+        ),
     ] = "sqlite:///bridge.db"
     store_durability: Annotated[
         Literal["normal", "full"],
@@ -305,5 +307,5 @@ class Settings(SettingsModel):
 
     @property
     def store_path(self) -> Path | None:
-        """The SQLite file, or None when the store is in memory."""
+        """The SQLite file, or None when the store is none."""
         return sqlite_path(self.store)

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
 
+from bridge.store._redis_url import SCHEMES, RedisUrl
 from mappings._plivo.voices import parse_voice
 
 __all__ = [
@@ -229,21 +230,20 @@ def _long_secret(secret: SecretStr) -> SecretStr:
 
 
 def sqlite_path(url: str) -> Path | None:
-    """Return the file of a `sqlite:///…` store, or None for `memory:`."""
-    return None if url == "memory:" else Path(url.removeprefix("sqlite:///"))
+    """Return the file of a `sqlite:///…` store, or None when the store is no file."""
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
 
 
 def _store(text: str) -> str:
     url = text.strip()
-    if url.startswith(("redis:", "rediss:")):
-        raise ValueError(
-            "must be sqlite:///file or memory:, because a Redis store is not available in this "
-            "version"
-        )
+    if url.partition(":")[0] in SCHEMES:
+        RedisUrl.parse(url)
+        return url
     file = url.removeprefix("sqlite:///")
     if url != "memory:" and (file == url or not file.strip("/") or "?" in file or "#" in file):
         raise ValueError(
-            "must be sqlite:///file (relative), sqlite:////directory/file (absolute) or memory:"
+            "must be sqlite:///file (relative), sqlite:////directory/file (absolute), "
+            "redis://host:6379/0 or memory:"
         )
     return url
 

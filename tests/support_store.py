@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from support_valkey import NO_SERVER, shared_cluster, shared_server, url_for
+
 from bridge.store.protocol import (
     CallWrite,
     HistoryRow,
@@ -23,6 +25,9 @@ ADAPTERS: dict[str, Callable[[Path], str]] = {
     "memory": lambda _: "memory:",
     "sqlite": lambda folder: f"sqlite:///{folder}/bridge.db",
 }
+if not NO_SERVER:
+    ADAPTERS["redis"] = lambda folder: url_for(shared_server(), folder)
+    ADAPTERS["redis cluster"] = lambda folder: url_for(shared_cluster(), folder)
 PERSISTENT = [name for name in ADAPTERS if name != "memory"]
 
 Reopen = Callable[[], Awaitable[Store]]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bridge.store._redis_url import SCHEMES, RedisUrl
 from bridge.store.memory import MemoryStore
 from bridge.store.protocol import Store
+from bridge.store.redis import RedisStore
 from bridge.store.sqlite import SqliteStore
 
 _SQLITE = "sqlite:///"
@@ -15,15 +17,21 @@ _DURABILITIES = ("normal", "full")
 def open_store(url: str, *, durability: str = "normal") -> Store:
     """Give the store a URL names, not yet opened: await its `open`, and at last its `close`.
 
-    `memory:`, `sqlite:///relative.db` or `sqlite:////directory/file.db`. `durability` is `normal`
-    (survives a kill of the process) or `full` (also a power cut). Anything else is a ValueError.
+    `memory:`, `sqlite:///relative.db`, `sqlite:////directory/file.db`, or a Redis or Valkey server
+    (`redis://`, `rediss://`, `redis+sentinel://`). `durability` concerns SQLite: `normal` (survives a
+    kill of the process) or `full` (also a power cut). Anything else is a ValueError.
     """
     if durability not in _DURABILITIES:
         raise ValueError(f"durability must be normal or full, not {durability!r}")
     if url == "memory:":
         return MemoryStore()
+    if url.partition(":")[0] in SCHEMES:
+        return RedisStore(RedisUrl.parse(url))
     if not url.startswith(_SQLITE) or not url.removeprefix(_SQLITE).strip("/"):
-        raise ValueError(f"a store is memory:, sqlite:///file or sqlite:////directory/file: {url}")
+        raise ValueError(
+            "a store is memory:, sqlite:///file, sqlite:////directory/file or redis://host:6379/0: "
+            + url
+        )
     return SqliteStore(Path(url.removeprefix(_SQLITE)), durability)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.store.protocol import CallWrite, Conflict, MediaRow, RecordWrite
+from bridge.store.protocol import CallWrite, Conflict, MediaRow, OutboxRow, RecordWrite
 
 CALLID_MAX = 2**63 - 1
 
@@ -39,4 +39,16 @@ def record_conflict(write: RecordWrite, found: int) -> Conflict:
     )
 
 
-__all__ = ["CALLID_MAX", "call_conflict", "record_conflict", "room_conflict", "still_good"]
+def outbox_conflict(row: OutboxRow) -> Conflict:
+    """Name the row of the outbox that changed meanwhile."""
+    return Conflict(f"The outbox row {row.key} is no longer what it was when it was read.")
+
+
+__all__ = [
+    "CALLID_MAX",
+    "call_conflict",
+    "outbox_conflict",
+    "record_conflict",
+    "room_conflict",
+    "still_good",
+]

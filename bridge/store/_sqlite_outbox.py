@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Collection
 from heapq import nsmallest
 
+from bridge.store._rules import outbox_conflict
 from bridge.store.protocol import Commit, OutboxRow
 
 _PUT = """
@@ -27,6 +28,14 @@ _LANES = """
     )
     SELECT lane FROM lanes WHERE lane IS NOT NULL
 """
+
+
+def check(cursor: sqlite3.Cursor, change: Commit) -> None:
+    """Raise Conflict where an exact commit would swap what is no longer there."""
+    if change.exact:
+        for held, successor in change.outbox_swap:
+            if row(cursor, held.key) not in {held, successor or held}:
+                raise outbox_conflict(held)
 
 
 def write(cursor: sqlite3.Cursor, change: Commit) -> None:
@@ -90,4 +99,4 @@ def _lanes(cursor: sqlite3.Cursor) -> list[str]:
     return [lane for (lane,) in cursor.execute(_LANES).fetchall()]
 
 
-__all__ = ["due", "next_due", "row", "size", "write"]
+__all__ = ["check", "due", "next_due", "row", "size", "write"]

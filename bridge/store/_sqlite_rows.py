@@ -58,6 +58,7 @@ def apply(
     if room is not None:
         _check_room(cursor, room)
     records.check(cursor, change.records)
+    outbox.check(cursor, change)
     if call is not None:
         if steady:
             _step_call(cursor, call)

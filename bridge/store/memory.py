@@ -7,7 +7,13 @@ import secrets
 from collections.abc import Collection
 from math import inf
 
-from bridge.store._rules import call_conflict, record_conflict, room_conflict, still_good
+from bridge.store._rules import (
+    call_conflict,
+    outbox_conflict,
+    record_conflict,
+    room_conflict,
+    still_good,
+)
 from bridge.store.protocol import (
     CallWrite,
     Commit,
@@ -25,6 +31,8 @@ from bridge.store.protocol import (
 
 class MemoryStore:
     """The port `Store` without a disk; what it holds survives `close`, not the process."""
+
+    shared = False
 
     def __init__(self) -> None:
         self._open = False
@@ -119,6 +127,16 @@ class MemoryStore:
         self._check()
         rows = (row for row in self._outbox.values() if row.due <= now and row.lane not in full)
         return heapq.nsmallest(limit, rows, key=lambda row: (row.due, row.key))
+
+    async def claim(
+        self,
+        now: float,
+        until: float,  # noqa: ARG002 - nobody else could claim it
+        limit: int,
+        full: Collection[str] = (),
+    ) -> list[OutboxRow]:
+        """Give what is due."""
+        return await self.due(now, limit, full)
 
     async def next_due(self, after: float = -inf) -> float | None:
         """Give the earliest `due` after that time."""
@@ -227,6 +245,10 @@ class MemoryStore:
             self._check_room(change.room)
         for record in change.records:
             self._check_record(record)
+        if change.exact:
+            for row, successor in change.outbox_swap:
+                if self._outbox.get(row.key) not in {row, successor or row}:
+                    raise outbox_conflict(row)
 
     def _check_call(self, write: CallWrite) -> None:
         held = self._calls.get(write.callid)

@@ -1,4 +1,4 @@
-"""The port to durable state. Adapters: `memory`, `sqlite`.
+"""The port to durable state. Adapters: `memory`, `sqlite`, `redis`.
 
 Everything a step changes is one `Commit`, applied whole or not at all; when `commit` returns, it
 survives a kill of the process. A store knows nothing of calls beyond what it must index: the state
@@ -25,7 +25,13 @@ class Conflict(StoreError):  # noqa: N818 - named for what happened
 
 
 class StoreUnavailable(StoreError):  # noqa: N818 - named for what happened
-    """The store cannot be opened, read or written."""
+    """The store cannot be opened, read or written.
+
+    What was being written may be stored or not: whoever cares reads again.
+    """
+
+    #: For how long the store has been out of reach, in s; 0 = it is another trouble.
+    down_s: float = 0.0
 
 
 @value_class
@@ -165,7 +171,8 @@ class Commit:
 
     Each pair in `outbox_swap` is a row and its successor, None = it is done: where the row is still
     stored exactly as given, it is replaced or deleted; where it changed meanwhile, nothing happens.
-    They are applied before `outbox`, whose rows are written whatever is there.
+    They are applied before `outbox`, whose rows are written whatever is there. With `exact`, a row
+    that is neither as given nor its successor is a Conflict instead.
     """
 
     call: CallWrite | None = None
@@ -176,10 +183,15 @@ class Commit:
     media: list[MediaRow] = field(default_factory=list)
     recordings: list[RecordingRow] = field(default_factory=list)
     records: list[RecordWrite] = field(default_factory=list)
+    exact: bool = False
 
 
 class Store(Protocol):
     """What the shell needs of a store. Every method raises StoreUnavailable when it cannot work."""
+
+    @property
+    def shared(self) -> bool:
+        """Tell whether several processes may use it at once."""
 
     async def open(self) -> None:
         """Open or create it; claims it for this process where the store allows only one."""
@@ -218,6 +230,15 @@ class Store(Protocol):
         """Give up to `limit` outbox rows with `due` <= now, earliest first, then by key.
 
         Rows in one of the lanes `full` are left out, however many they are.
+        """
+
+    async def claim(
+        self, now: float, until: float, limit: int, full: Collection[str] = ()
+    ) -> list[OutboxRow]:
+        """Give what `due` gives, to one process alone: to no other one before `until` (wall time).
+
+        A shared store makes them due at `until`, and gives them so. Where there is only one
+        process, they stay as they are, and the next claim gives them again.
         """
 
     async def next_due(self, after: float = -inf) -> float | None:

@@ -57,6 +57,8 @@ class _Found:
 class SqliteStore:
     """The port `Store` on a file."""
 
+    shared = False
+
     def __init__(self, path: Path, durability: str = "normal") -> None:
         self._path = path
         self._durability = durability
@@ -165,6 +167,16 @@ class SqliteStore:
     async def due(self, now: float, limit: int, full: Collection[str] = ()) -> list[OutboxRow]:
         """Give what is due, earliest first."""
         return await self._thread.ask(lambda cursor: outbox.due(cursor, now, limit, full))
+
+    async def claim(
+        self,
+        now: float,
+        until: float,  # noqa: ARG002 - nobody else could claim it
+        limit: int,
+        full: Collection[str] = (),
+    ) -> list[OutboxRow]:
+        """Give what is due."""
+        return await self.due(now, limit, full)
 
     async def next_due(self, after: float = -inf) -> float | None:
         """Give the earliest `due` after that time."""

@@ -169,11 +169,29 @@ def test_store_refuses_other_urls(given: str) -> None:
     assert "must be sqlite:///file (relative)" in sentence
 
 
-def test_redis_store_is_not_available() -> None:
-    """A Redis URL gets its own sentence, without the password in it."""
-    (sentence,) = problems(MINIMAL | {"BRIDGE_STORE": "redis://:hunter2@db/0"})
+@pytest.mark.parametrize(
+    "given",
+    [
+        "redis://db",
+        "rediss://user:hunter2@db:6380/3?prefix=voice",
+        "redis+sentinel://s1:26379,s2/primary/1",
+        "redis://[::1]:6379/0?password_file=/run/secrets/redis",
+    ],
+)
+def test_redis_store_is_no_file(given: str) -> None:
+    """A Redis URL is taken as it is, has no path, and is shown without its password."""
+    loaded = load_settings(MINIMAL | {"BRIDGE_STORE": given})
 
-    assert "Redis store is not available in this version" in sentence
+    assert (given, None) == (loaded.settings.store, loaded.settings.store_path)
+    assert "hunter2" not in str(describe(loaded))
+
+
+def test_wrong_redis_store_is_refused_without_its_password() -> None:
+    """The sentence about a Redis URL that cannot be says what is wrong, and no secret."""
+    (sentence,) = problems(MINIMAL | {"BRIDGE_STORE": "redis://:hunter2@db/zero"})
+
+    assert "must be redis://host:6379/0" in sentence
+    assert "a database is a number" in sentence
     assert "hunter2" not in sentence
 
 

@@ -123,6 +123,57 @@ async def test_next_time_after_another(store: Store) -> None:
     assert [1.0, 2.0, 5.0, None] == [await store.next_due(after) for after in (0.9, 1.0, 2.0, 5.0)]
 
 
+async def test_claimed_rows_come_like_due_ones(store: Store) -> None:
+    """A claim gives what is due by now out of the lanes that are not full, earliest first."""
+    rows = [
+        task("c", 5.0),
+        task("é", 2.0),
+        task("a", 2.0),
+        task("d", 6.0),
+        task("f", 1.0, lane="F"),
+    ]
+    await store.commit(Commit(outbox=rows))
+
+    assert ["a", "é"] == [row.key for row in await store.claim(5.0, 99.0, 2, {"F"})]
+
+
+async def test_claimed_row_can_be_swapped_as_it_was_given(store: Store) -> None:
+    """What a claim gives is what is stored, so whoever claimed it can finish it."""
+    await store.commit(Commit(outbox=[task("a", 1.0, attempts=3, lane="L")]))
+    (row,) = await store.claim(1.0, 30.0, 9)
+
+    assert row == await store.outbox_row("a")
+    await store.commit(Commit(outbox_swap=[(row, None)]))
+    assert 0 == await store.outbox_size()
+
+
+async def test_exact_swap_is_done_like_another(store: Store) -> None:
+    """A row that is still as it was read is swapped, and one that was swapped so already stays."""
+    await store.commit(Commit(outbox=[task("a", 1.0)]))
+    frozen = task("a", 1.0, body=b"frozen")
+    for _ in range(2):
+        await store.commit(Commit(outbox_swap=[(task("a", 1.0), frozen)], exact=True))
+
+    assert frozen == await store.outbox_row("a")
+
+
+@pytest.mark.parametrize("successor", [None, task("a", 7.0)])
+@pytest.mark.parametrize("held", [[], [task("a", 2.0)]])
+async def test_exact_swap_of_a_row_that_changed_is_a_conflict(
+    store: Store, held: list[OutboxRow], successor: OutboxRow | None
+) -> None:
+    """Nothing of an exact commit is written when its row is gone or another."""
+    await store.commit(Commit(outbox=held))
+    change = Commit(
+        call(1), outbox=[task("b")], outbox_swap=[(task("a", 1.0), successor)], exact=True
+    )
+    with pytest.raises(Conflict, match="The outbox row a is no longer"):
+        await store.commit(change)
+
+    assert held == await store.due(1e9, 9)
+    assert None is await store.load_call(1)
+
+
 # --- hosted files -----------------------------------------------------------------------------
 
 

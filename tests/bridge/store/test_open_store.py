@@ -10,6 +10,7 @@ from support_store import call
 from bridge.store import open_store
 from bridge.store.memory import MemoryStore
 from bridge.store.protocol import Commit
+from bridge.store.redis import RedisStore
 from bridge.store.sqlite import SqliteStore
 
 
@@ -43,11 +44,26 @@ async def test_four_slashes_name_an_absolute_file(tmp_path: Path) -> None:
     assert (tmp_path / "a.db").is_file()
 
 
-@pytest.mark.parametrize("url", ["", "memory", "sqlite:a.db", "sqlite:///", "redis://host", "a.db"])
+@pytest.mark.parametrize("url", ["", "memory", "sqlite:a.db", "sqlite:///", "http://host", "a.db"])
 def test_other_urls_are_refused(url: str) -> None:
     """What names no store is a ValueError that lists what does."""
     with pytest.raises(ValueError, match="sqlite:///file"):
         open_store(url, durability="normal")
+
+
+def test_redis_url_names_a_redis_store() -> None:
+    """A Redis URL gives a store that several processes may share; the others are for one."""
+    urls = ("redis://db", "rediss://db", "redis+sentinel://s/primary", "memory:", "sqlite:///a.db")
+    stores = [open_store(url) for url in urls]
+
+    assert [RedisStore] * 3 == [type(store) for store in stores[:3]]
+    assert [True, True, True, False, False] == [store.shared for store in stores]
+
+
+def test_wrong_redis_url_is_refused() -> None:
+    """A Redis URL that cannot be is a ValueError that says why."""
+    with pytest.raises(ValueError, match="its options are prefix, password_file, ssl_ca_certs"):
+        open_store("redis://db?prefixx=a")
 
 
 def test_unknown_durability_is_refused() -> None:
