@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
 import structlog
@@ -13,11 +13,15 @@ from bridge.assets import asset
 from bridge.clock import SystemClock
 from bridge.hangups import Hangups
 from bridge.health import Health
+from bridge.json_rpc.api import Api
+from bridge.json_rpc.endpoint import Endpoint
 from bridge.media import Library, MediaServer
 from bridge.metrics import Metrics
 from bridge.outbound.service import Outbound
 from bridge.outbox import Outbox
 from bridge.plivo.rest import PlivoRest
+from bridge.plivo.rest_account import AccountRest
+from bridge.plivo.rest_request import RestTransport
 from bridge.reconcile import Reconciler
 from bridge.rest_actions import RestActions
 from bridge.rooms import Rooms
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
     from bridge.rt_client import RtTransport
     from bridge.settings import Settings
     from bridge.store.protocol import Store
+
+RestT = TypeVar("RestT", bound=RestTransport)
 
 log = structlog.get_logger()
 
@@ -68,7 +74,7 @@ class Bridge:
         self._transport = transport
         secret = await self.store.secret()
         self.runtime = runtime = make_runtime(
-            settings, self.store, secret, self._clock, transport, self._rest()
+            settings, self.store, secret, self._clock, transport, self._rest(PlivoRest)
         )
         await self._count_open_commands(runtime)
         self.session = session = Session(runtime, RestActions(runtime))
@@ -85,6 +91,9 @@ class Bridge:
         asset("music")  # synthesised now rather than while a caller waits
         public = web.Application(client_max_size=settings.max_webhook_bytes)
         public.add_routes(webhooks.routes())
+        account = self._rest(AccountRest)
+        self.api = Api(runtime, self.stored_apps, self.outbound, account)
+        public.add_routes(Endpoint(self.api).routes(webhooks.prefix))
         media = MediaServer(runtime, self._client())
         for prefix in {"", webhooks.prefix}:
             for method in ("GET", "POST"):
@@ -158,11 +167,11 @@ class Bridge:
         self._sessions.append(session)
         return session
 
-    def _rest(self) -> PlivoRest | None:
+    def _rest(self, kind: type[RestT]) -> RestT | None:
         settings = self.settings
         if not settings.plivo_rest or settings.plivo_auth_id is None:
             return None
-        return PlivoRest(
+        return kind(
             self._client(REST_KEEPALIVE_S),
             settings.plivo_api_url,
             settings.plivo_auth_id,

@@ -15,7 +15,15 @@ from mappings._plivo.numbers import to_plivo
 if TYPE_CHECKING:
     from bridge.settings import Settings
 
-__all__ = ["FIELDS", "METHODS", "Wanted", "application_name", "entry_url", "wanted"]
+__all__ = [
+    "FIELDS",
+    "METHODS",
+    "Wanted",
+    "application_fields",
+    "application_name",
+    "entry_url",
+    "wanted",
+]
 
 Entry = Literal["answer", "hangup", "fallback"]
 
@@ -85,13 +93,16 @@ def wanted(settings: Settings, hashes: Collection[str] = ()) -> list[Wanted]:
             )
         if not hashes or app_hash in hashes:
             numbers = tuple(to_plivo(number) for number in app.numbers)
-            found.append(Wanted(app_hash, name, _fields(settings.public_url, app_hash), numbers))
+            found.append(
+                Wanted(app_hash, name, application_fields(settings.public_url, app_hash), numbers)
+            )
     if problems:
         raise SettingsError(problems)
     return found
 
 
-def _fields(public_url: str, app_hash: str) -> dict[str, str]:
+def application_fields(public_url: str, app_hash: str) -> dict[str, str]:
+    """Give the fields of an app's application that are ours, as they should be."""
     urls = {
         "answer": entry_url(public_url, app_hash, "answer") + RETRIES,
         "hangup": entry_url(public_url, app_hash, "hangup") + RETRIES,
