@@ -55,9 +55,15 @@ class _Found:
         if reply := _items(record.get("reply"), 1):
             self._end("", "", cut=True)
             self._name = str(reply[0])[:LONGEST_NAME]
+        cut = False
         for fact in _items(record.get("facts"), 1):
-            if (finished := _items(fact, 3)) and finished[0] == "f":
-                self._end(finished[1], finished[2])
+            match _items(fact, 2):
+                case ["e", "HungUp", *_]:
+                    cut = True
+                case ["f", result, error, *_]:
+                    self._end(result, error, cut=cut)
+                case _:
+                    pass
         if "given_up" in record:
             # The command that was one too many: nobody asked the app about it.
             self._end("", "given up")

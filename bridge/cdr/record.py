@@ -52,11 +52,16 @@ class Cdr:
     def redacted(self) -> Cdr:
         """Give a copy without numbers by which a person could be found."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
-        values |= {"caller": mask_number(self.caller), "called": mask_number(self.called)}
+        values |= {"caller": _masked(self.caller), "called": _masked(self.called)}
         return Cdr(**values)
 
 
 _STORED: Final = tuple(one.name for one in fields(Cdr))
+
+
+def _masked(number: str) -> str:
+    # A record is amended, and so redacted, more than once.
+    return number if "*" in number else mask_number(number)
 
 
 def key_of(callid: int, leg: int) -> str:

@@ -6,6 +6,7 @@ adds what it knows. A record that exists is never made again, so that nothing of
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from bridge import steps
@@ -120,7 +121,7 @@ def new_leg(state: CallState, dial: Dial, now: float) -> Cdr:
 
 def tell(cdr: Cdr, form: Mapping[str, str]) -> bool:
     """Add what a callback says; False = nothing new."""
-    before = (cdr.uuid, cdr.duration, cdr.billed, cdr.cause_code, cdr.cause, cdr.ended_by)
+    before = replace(cdr)
     cdr.uuid = text_of(form, "DialBLegUUID") or cdr.uuid
     if form.get("DialAction") == "hangup":
         duration, billed = (
@@ -132,10 +133,12 @@ def tell(cdr: Cdr, form: Mapping[str, str]) -> bool:
         cdr.cause_code = text_of(form, "DialBLegHangupCauseCode") or cdr.cause_code
         cdr.cause = text_of(form, "DialBLegHangupCauseName") or cdr.cause
         cdr.ended_by = text_of(form, "DialBLegHangupSource") or cdr.ended_by
-        if cdr.answered_at is None and cdr.duration:
-            cdr.answered_at = max(cdr.started_at, cdr.ended_at - cdr.duration)
+    # What answered before the end, and was only heard of after it, has nothing better to go by.
+    heard_late = cdr.answered_at in {None, cdr.ended_at}
+    if heard_late and (cdr.duration or form.get("DialAction") in {"answer", "connected"}):
+        cdr.answered_at = max(cdr.started_at, cdr.ended_at - (cdr.duration or 0))
     _judge(cdr)
-    return before != (cdr.uuid, cdr.duration, cdr.billed, cdr.cause_code, cdr.cause, cdr.ended_by)
+    return before != cdr
 
 
 def _judge(cdr: Cdr) -> None:

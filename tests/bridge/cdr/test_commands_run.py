@@ -67,6 +67,8 @@ def test_refused_command_that_was_one_too_many() -> None:
 def test_command_cut_short_by_the_end() -> None:
     """Without a result a command was ended by the hangup."""
     assert [("read", "hangup", 1)] == ran({"reply": ["read", "1", "{}"], "start": []})
+    facts = [["e", "HungUp", 0], ["f", "", ""]]
+    assert [("dialout", "hangup", 1)] == ran({"reply": ["dialout", "1", "{}"]}, {"facts": facts})
 
 
 def test_rows_and_what_is_not_stored_yet_join() -> None:
