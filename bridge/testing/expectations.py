@@ -45,7 +45,7 @@ class Expectations:
         await self._miss(wants.played(url), within)
 
     async def expect_tones(self, digits: Wanted, *, within: float = WITHIN_S) -> Entry | None:
-        """Expect that tones are sent to the caller."""
+        """Expect that tones are sent to the caller; pauses between them do not count."""
         __tracebackhide__ = True
         return await self._meet(wants.tones(digits), within)
 

@@ -214,7 +214,7 @@ class SyncCall:
         return self._portal.run(self.it.expect_room(members, within=within))
 
     def expect_tones(self, digits: Wanted, *, within: float = 60.0) -> Entry | None:
-        """Expect that tones are sent to the caller."""
+        """Expect that tones are sent to the caller; pauses between them do not count."""
         __tracebackhide__ = True
         return self._portal.run(self.it.expect_tones(digits, within=within))
 
