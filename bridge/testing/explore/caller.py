@@ -134,6 +134,11 @@ class OddCaller:
             await call.leg(leg).press_now(key)
         await self._settle()
 
+    def is_over(self, phone: str) -> bool:
+        """Say whether a phone has called, and its call is over."""
+        call = self._calls.get(phone)
+        return call is not None and call.is_over
+
     async def all_hang_up(self) -> None:
         """Let everybody hang up, which is no step: a scenario ends so by itself."""
         for call in self._calls.values():
