@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from bridge.doctor.commands import COMMANDS as DOCTOR_COMMANDS
 from bridge.provision.commands import COMMANDS as PROVISION_COMMANDS
 from bridge.testing.explore.command import COMMANDS as EXPLORE_COMMANDS
 from bridge.testing.recording_commands import COMMANDS as RECORDING_COMMANDS
@@ -156,7 +157,13 @@ def schema_command(message: Message, strict: bool) -> None:  # noqa: FBT001 -- c
     click.echo(schema_text(message, strict=strict), nl=False)
 
 
-for command in (*PROVISION_COMMANDS, *RECORDING_COMMANDS, *SCENARIO_COMMANDS, *EXPLORE_COMMANDS):
+for command in (
+    *DOCTOR_COMMANDS,
+    *PROVISION_COMMANDS,
+    *RECORDING_COMMANDS,
+    *SCENARIO_COMMANDS,
+    *EXPLORE_COMMANDS,
+):
     main.add_command(command)
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -15,7 +14,6 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import click
-import stamina
 from pydantic_core import to_json
 
 from bridge.errors import SettingsError
@@ -34,6 +32,7 @@ from bridge.provision.show import (
 )
 from bridge.provision.undo import plan_undo
 from bridge.provision.wanted import wanted
+from bridge.quiet import without_retry_lines
 from bridge.settings import load_settings
 from bridge.settings_types import is_loopback_host
 from mappings._plivo.numbers import normalize_e164, to_plivo
@@ -122,7 +121,7 @@ def provision_main(action: str, **options: Any) -> int:
     report = Report(action, chosen.output)
     try:
         settings = load_settings(os.environ).settings
-        with _quiet():
+        with without_retry_lines():
             return asyncio.run(_Provision(settings, chosen, report).run())
     except SettingsError as error:
         return report.end(Status.USAGE, "\n".join(error.problems))
@@ -132,17 +131,6 @@ def provision_main(action: str, **options: Any) -> int:
         return report.end(Status.PLIVO, str(error))
     except PlivoRestError as error:
         return report.end(Status.PLIVO, _sentence(error, report))
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep log lines about repeated requests out of what is printed."""
-    hooks = stamina.instrumentation.get_on_retry_hooks()
-    stamina.instrumentation.set_on_retry_hooks([])
-    try:
-        yield
-    finally:
-        stamina.instrumentation.set_on_retry_hooks(hooks)
 
 
 class _Provision:

@@ -1,0 +1,1 @@
+"""`rt-bridge doctor`: checks whether everything is there that a call needs."""
