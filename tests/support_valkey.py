@@ -69,9 +69,16 @@ class Valkey:
         """Start it, or start it again on the same port with the same folder; wait until it serves."""
         command = [str(_binary()), "--port", str(self.port), "--bind", "127.0.0.1"]
         command += ["--dir", str(self.folder), "--save", "", *self.options, *more]
+        return self._run(command)
+
+    def start_as(self, *arguments: str) -> Self:
+        """Start it with these arguments alone, which name its port."""
+        return self._run([str(_binary()), *arguments])
+
+    def _run(self, command: list[str]) -> Self:
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        self._until(self._serves)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
+        self.until(self._serves)
         return self
 
     def _serves(self) -> bool:
@@ -86,10 +93,11 @@ class Valkey:
             return False
         return answer.startswith((b"+PONG", b"-NOAUTH"))
 
-    def _until(self, done: Callable[[], bool]) -> None:
+    def until(self, done: Callable[[], bool]) -> None:
+        """Wait until something is so."""
         end = time.monotonic() + PATIENCE_S
         while not done():
-            assert time.monotonic() < end, "the server did not come up"
+            assert time.monotonic() < end, "that did not come about"
             time.sleep(0.01)
 
     def say(self, *words: str) -> bytes:
@@ -143,7 +151,7 @@ def shared_cluster() -> Valkey:
     atexit.register(server.close)
     server.start()
     assert server.say("CLUSTER", "ADDSLOTSRANGE", "0", "16383").startswith(b"+OK")
-    server._until(lambda: b"cluster_state:ok" in server.say("CLUSTER", "INFO"))
+    server.until(lambda: b"cluster_state:ok" in server.say("CLUSTER", "INFO"))
     return server
 
 

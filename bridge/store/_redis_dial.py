@@ -13,12 +13,13 @@ from bridge.store.protocol import StoreUnavailable
 
 if TYPE_CHECKING:
     from redis.asyncio.connection import Connection
+    from redis.asyncio.retry import Retry
 
     from bridge.store._redis_url import RedisUrl
 
 #: Longest that connecting, TLS and login may take, in s.
 CONNECT_S: Final = 3.0
-_MISSING: Final = "A Redis store needs redis-py and hiredis: install plivo-rt-bridge[redis], or name another store."
+MISSING: Final = "A Redis store needs redis-py and hiredis: install plivo-rt-bridge[redis], or name another store."
 
 
 class Dialler:
@@ -34,7 +35,7 @@ class Dialler:
         try:
             from redis.exceptions import RedisError  # noqa: PLC0415 - the optional extra `redis`
         except ImportError:
-            raise StoreUnavailable(_MISSING) from None
+            raise StoreUnavailable(MISSING) from None
         try:
             async with asyncio.timeout(CONNECT_S):
                 host, port = self.moved or await self._address()
@@ -59,8 +60,10 @@ class Dialler:
             return self._url.hosts[0]
         from redis.asyncio.sentinel import Sentinel  # noqa: PLC0415 - as in `dial`
 
-        options = {"socket_timeout": CONNECT_S / 2, "socket_connect_timeout": CONNECT_S / 2}
-        kwargs = self._tls() | options
+        # Each in turn, so that the last one is still heard when the others are silent.
+        each_s = CONNECT_S / (len(self._url.hosts) + 1)
+        kwargs = {"socket_timeout": each_s, "socket_connect_timeout": each_s, **self._tls()}
+        kwargs["retry"] = _once()
         sentinel = Sentinel(self._url.hosts, sentinel_kwargs=kwargs)  # type: ignore[no-untyped-call]
         try:
             host, port = await sentinel.discover_master(self._url.service)
@@ -74,8 +77,6 @@ class Dialler:
             Connection,
             SSLConnection,
         )
-        from redis.asyncio.retry import Retry  # noqa: PLC0415 - as in `dial`
-        from redis.backoff import NoBackoff  # noqa: PLC0415 - as in `dial`
 
         url = self._url
         password = url.password
@@ -90,9 +91,8 @@ class Dialler:
             db=url.database,
             username=url.username,
             password=password,
-            client_name="plivo-rt-bridge",
             protocol=2,
-            retry=Retry(NoBackoff(), 0),
+            retry=_once(),
             socket_keepalive=True,
             **tls,
         )
@@ -104,12 +104,22 @@ class Dialler:
         return {"ssl": True} | ({"ssl_ca_certs": str(ca_file)} if ca_file is not None else {})
 
 
+def _once() -> Retry:
+    """Give redis-py's word for no repetitions: `Link` has its own."""
+    from redis.asyncio.retry import Retry  # noqa: PLC0415 - the optional extra `redis`
+    from redis.backoff import NoBackoff  # noqa: PLC0415 - as above
+
+    return Retry(NoBackoff(), 0)
+
+
 def _reason(error: Exception) -> str:
     """Say why in one line; redis-py may add what the system said."""
+    if isinstance(error.__cause__ or error.__context__, ConnectionRefusedError):
+        return "connection refused"
     words = " ".join(str(error).split()) or type(error).__name__
     if "WRONGPASS" in words or "invalid username-password" in words or "AUTH" in words.upper():
         return f"{words.rstrip('.')}; check user and password in BRIDGE_STORE"
     return words.rstrip(".")
 
 
-__all__ = ["CONNECT_S", "Dialler"]
+__all__ = ["CONNECT_S", "MISSING", "Dialler"]

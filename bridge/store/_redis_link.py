@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import structlog
 
+from bridge.store._redis_dial import MISSING
 from bridge.store.patience import PATIENCE_S, deadline
 from bridge.store.protocol import StoreUnavailable
 from bridge.tasks import spawn
@@ -118,8 +119,7 @@ class Link:
         try:
             from hiredis import pack_command  # noqa: PLC0415 - the optional extra `redis`
         except ImportError:
-            await self._dialler.dial()
-            raise
+            raise StoreUnavailable(self._sentence(MISSING)) from None
         self._pack = cast("Callable[[tuple[Word, ...]], bytes]", pack_command)
         self._loop = asyncio.get_running_loop()
         self._closed = False
