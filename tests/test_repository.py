@@ -61,7 +61,13 @@ def _tracked() -> list[Path]:
 def _contracts(tmp_path: Path, sources: dict[str, str]) -> tuple[int, str]:
     """Check the project's own import contracts against a small tree of the same package names."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    tree = {"bridge/__init__.py": "", "bridge/store/__init__.py": "", "mappings/__init__.py": ""}
+    # Every module a contract names must exist, and every import one ignores.
+    tree = {"bridge/__init__.py": "", "mappings/__init__.py": "", "bridge/test_clock.py": ""}
+    for contract in PYPROJECT["tool"]["importlinter"]["contracts"]:
+        for module in contract["source_modules"] + contract["forbidden_modules"]:
+            if module.startswith("bridge."):
+                tree[f"{module.replace('.', '/')}/__init__.py"] = ""
+    tree["bridge/serve/__init__.py"] = "import bridge.test_clock\n"
     for name, text in (tree | sources).items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,6 +134,25 @@ def test_contracts_keep_http_out_of_the_store(tmp_path: Path) -> None:
 
     assert 1 == code
     assert "bridge.store.web -> aiohttp" in output
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "arrow"),
+    [
+        ("simulator/x", "import bridge.session", "bridge.simulator.x -> bridge.session"),
+        ("simulator/x", "import mappings", "bridge.simulator.x -> mappings"),
+        ("session/x", "import bridge.testing", "bridge.session.x -> bridge.testing"),
+        ("app/x", "import bridge.simulator", "bridge.app.x -> bridge.simulator"),
+    ],
+)
+def test_contracts_hold_simulator_and_bridge_apart(
+    tmp_path: Path, file: str, source: str, arrow: str
+) -> None:
+    """The simulated Plivo and what serves do not know each other."""
+    code, output = _contracts(tmp_path, {f"bridge/{file}.py": f"{source}\n"})
+
+    assert 1 == code
+    assert arrow in output
 
 
 @pytest.mark.parametrize(
