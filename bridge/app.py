@@ -24,6 +24,7 @@ from bridge.plivo.rest_account import AccountRest
 from bridge.plivo.rest_request import RestTransport
 from bridge.reconcile import Reconciler
 from bridge.rest_actions import RestActions
+from bridge.room_looks import RoomLooks
 from bridge.rooms import Rooms
 from bridge.rt_client import AppTransport, RtApp
 from bridge.runtime import App, Runtime
@@ -85,6 +86,7 @@ class Bridge:
         self.outbound = Outbound(runtime, session, self.hangups, self.outbox)
         self.health = Health(runtime, self.outbound)
         rooms = Rooms(runtime, session, self.outbox)
+        self.looks = RoomLooks(runtime, session, self.outbox, rooms)
         self.stored_apps = StoredApps(runtime)
         await self.stored_apps.load()
         webhooks = Webhooks(runtime, session, self.hangups, rooms, self.stored_apps)

@@ -18,16 +18,15 @@ from bridge.cdr import writing as cdr
 from bridge.new_call import new_call
 from bridge.rooms import left_row
 from bridge.state import CallState, Phase
+from bridge.stays import stay_of
 from bridge.store.protocol import Commit, OutboxRow, RecordWrite
 from bridge.transaction import Transaction
-from mappings._kernel.actions import Reply
 from mappings._kernel.context import restore
-from mappings._kernel.engine import Finished
-from mappings._kernel.events import HungUp
+from mappings._kernel.events import ConferenceLeft, HungUp
 from mappings._kernel.facts import dump_event, load_event, load_start
 from mappings._plivo import callbacks
 from mappings._plivo.hangup_causes import final_status
-from mappings._plivo.verbs import Conference, Record
+from mappings._plivo.verbs import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +34,9 @@ if TYPE_CHECKING:
     from bridge.outbox import Outbox
     from bridge.runtime import App, Runtime
     from bridge.session import Session
+    from bridge.stays import Stay
     from bridge.turns import Line
+    from mappings._kernel.events import Event, LeaveReason
     from mappings._plivo.verbs import Verb
 
 log = structlog.get_logger()
@@ -47,6 +48,11 @@ OVER = frozenset({"completed", "busy", "failed", "timeout", "no-answer", "cancel
 #: Plivo repeats a request for 55 s (its callback configuration page), and a proxy may hold it up.
 OVER_FOR_S: Final = 300.0
 MOST_OVER: Final = 10_000
+#: A call may end in a room by a request that does not say who ended it: so long the one is waited for
+#: that does, in s.
+REASON_GRACE_S: Final = 5.0
+#: "Normal Hangup" (Plivo's hangup causes); its time limits and failures have causes of their own.
+NORMAL_HANGUP: Final = "4000"
 
 
 def is_hangup(form: Mapping[str, str]) -> bool:
@@ -110,8 +116,11 @@ class Hangups:
         """
         async with self._session.locks[callid]:
             state = await self._session.read(callid)
-            if state is None or state.phase is Phase.ENDED:
-                return "" if state is None else state.command
+            if state is None:
+                return ""
+            if state.phase is Phase.ENDED:
+                await self._told_why(app, state, form)
+                return state.command
             state.call_status = "HANGUP"
             await self._close(app, state, form)
             return state.command
@@ -141,14 +150,19 @@ class Hangups:
         now = runtime.clock.now()
         due = now
         waiting = state.phase is Phase.WAITING and state.start is not None
-        verbs = _awaited(state) if waiting else ()
+        stay = stay_of(state)
+        if stay is not None:
+            # The callback that reports its leaving may be lost, and others may wait for it.
+            transaction.put_out(left_row(stay, now))
         await cdr.leg_over(transaction)
         if waiting and "recording" in state.inbox:
             transaction.close(load_event(state.inbox["recording"]))
-        elif any(map(_records, verbs)):
+        elif waiting and any(map(_records, steps.awaited(state))):
             due = now + runtime.settings.recording_grace_s
+        elif stay is not None and not _says_why(form):
+            due = now + REASON_GRACE_S
         elif state.start is not None:
-            transaction.close(HungUp())
+            transaction.close(self._end_of(state, form, stay))
         elif self._session.in_turn(state.callid):
             due = now + runtime.settings.app_timeout_s + 1
         state.phase = Phase.ENDED
@@ -158,10 +172,6 @@ class Hangups:
             ended=state.call_status, cause=state.cause, source=form.get("HangupSource", "")
         )
         transaction.put_out(final_row(state.callid, due, app.hash))
-        for verb in verbs:
-            if isinstance(verb, Conference):
-                # The callback that reports its leaving may be lost, and others may wait for it.
-                transaction.put_out(left_row(verb.room, state.callid, now))
         await cdr.call_over(transaction, form)
         await transaction.commit()
         self._session.forget(state.callid)
@@ -175,6 +185,33 @@ class Hangups:
             by=form.get("HangupSource", ""),
             seconds=round(now - state.started_at, 3),
         )
+
+    def _end_of(self, state: CallState, form: Mapping[str, str], stay: Stay | None) -> Event:
+        """Give the event that closes the open command: a room that ends takes its members with it.
+
+        Plivo hangs up the members of a conference that is ended through its API, and perhaps of one
+        that ends by itself (its page on conferences); a call that we hung up ourselves is marked.
+        """
+        source, code = form.get("HangupSource", ""), form.get("HangupCauseCode", "")
+        ended_itself = source == "Plivo" and code == NORMAL_HANGUP
+        if stay is None or not (ended_itself or source == "API Request"):
+            return HungUp()
+        if "hung_up" in state.inbox:
+            return HungUp()
+        alone = ended_itself and self._runtime.rest is None and stay.leave_when_alone
+        why: LeaveReason = "LAST_PARTICIPANT" if alone else "CONFERENCE_CLOSED"
+        return ConferenceLeft(state.inbox.get("reason", why))
+
+    async def _told_why(self, app: App, state: CallState, form: Mapping[str, str]) -> None:
+        """Hear how a call ended in a room whose end another request had reported first."""
+        stay = stay_of(state, ended=True)
+        if stay is None or not _says_why(form):
+            return
+        transaction = Transaction(self._runtime, app, state)
+        transaction.close(self._end_of(state, form, stay))
+        await self._due_at_once(transaction)
+        await transaction.commit()
+        self._outbox.wake()
 
     async def recorded(
         self, app: App, callid: int, step: int, name: str, form: Mapping[str, str]
@@ -190,7 +227,7 @@ class Hangups:
             transaction = Transaction(self._runtime, app, state)
             transaction.note(recorded=name)
             row = transaction.recording(name, event.url, event.recording_id, ready=True)
-            open_here = step == state.step and any(map(_records, _awaited(state)))
+            open_here = step == state.step and any(map(_records, steps.awaited(state)))
             if not open_here:
                 # The command went on: only the file matters, and a turn may be in progress.
                 await self._runtime.store.commit(Commit(recordings=[row]))
@@ -198,9 +235,7 @@ class Hangups:
             transaction.keep(row)
             if state.phase is Phase.ENDED:
                 transaction.close(event)
-                final = await self._runtime.store.outbox_row(final_key(callid))
-                if final is not None and not final.body:
-                    transaction.change.outbox_swap.append((final, self._due_now(final)))
+                await self._due_at_once(transaction)
             else:
                 state.inbox["recording"] = dump_event(event)
             await transaction.commit()
@@ -223,6 +258,12 @@ class Hangups:
             change = Commit(outbox_swap=[(row, self._due_now(row))])
             await self._runtime.store.commit(change)
             self._outbox.wake()
+
+    async def _due_at_once(self, transaction: Transaction) -> None:
+        """Let the final request go out with this commit, unless it was sent already."""
+        final = await self._runtime.store.outbox_row(final_key(transaction.state.callid))
+        if final is not None and not final.body:
+            transaction.change.outbox_swap.append((final, self._due_now(final)))
 
     def _due_now(self, row: OutboxRow) -> OutboxRow:
         return replace(row, due=self._runtime.clock.now())
@@ -250,14 +291,9 @@ def final_row(callid: int, due: float, app: str) -> OutboxRow:
     return OutboxRow(final_key(callid), "final", callid, due, lane=f"app:{app}")
 
 
-def _awaited(state: CallState) -> tuple[Verb, ...]:
-    """Give the verbs of the document whose end the open command waits for."""
-    if state.start is None:
-        return ()
-    pending = steps.feed(state)
-    if isinstance(pending, Finished) or not isinstance(pending.action, Reply):
-        return ()
-    return pending.action.verbs
+def _says_why(form: Mapping[str, str]) -> bool:
+    """Tell whether a request is the one that says who ended a call, and not just that it is over."""
+    return "HangupSource" in form or form.get("Event", "").lower() == "hangup"
 
 
 def _records(verb: Verb) -> bool:

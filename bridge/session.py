@@ -15,11 +15,11 @@ import structlog
 
 from bridge import steps
 from bridge.addresses import NOWHERE, continuation_url
+from bridge.continuations import what_came
 from bridge.locks import Locks
 from bridge.new_call import new_call
 from bridge.outbound.arrivals import Arrivals
 from bridge.rest_actions import BUDGET_S
-from bridge.rooms import left_row
 from bridge.rt_client import AppFailure, AppInterrupted, AppReplyInvalid
 from bridge.state import CallState, Phase, load
 from bridge.telemetry import log_line
@@ -27,8 +27,7 @@ from bridge.transaction import Transaction, farewell
 from bridge.turns import Turn, UnknownCall, result_class
 from mappings._kernel.actions import REPEATABLE, FindRecording, Reply
 from mappings._kernel.engine import Finished
-from mappings._kernel.events import ConferenceLeft, DocumentEnded, RestUnknown
-from mappings._plivo import callbacks
+from mappings._kernel.events import Broken, RestUnknown
 from mappings._plivo.render import render
 from mappings._plivo.verbs import Hangup, Redirect, Wait
 from mappings._rt.reader import ReplyError, RtResponse, read_response
@@ -66,6 +65,8 @@ class Session:
         self.was_over: Callable[[str, str], bool] = lambda _app, _uuid: False
         #: Calls that were just created, whose first question has not been put.
         self._fresh: set[int] = set()
+        #: The last document of each call whose command a break ended (bridge.breaks).
+        self.broken: dict[int, int] = {}
         #: Calls that ended while a turn of theirs was in progress.
         self._overtaken_calls: set[int] = set()
 
@@ -116,6 +117,7 @@ class Session:
     def forget(self, callid: int) -> None:
         """Drop what this process remembers of a call that ended."""
         self._fresh.discard(callid)
+        self.broken.pop(callid, None)
         if callid in self._turns:
             self._overtaken_calls.add(callid)
 
@@ -160,6 +162,9 @@ class Session:
             if state is None or not _same_call(state, app, form):
                 raise UnknownCall(f"call {callid} of app {app.hash} is not in the store")
             line.update(call=callid, command=state.command, step=step)
+            if kind == "break" and step < state.step:
+                # Plivo broke off a later document than was meant: that one is to begin anew.
+                step = state.step - (state.phase is Phase.WAITING)
             if state.phase is Phase.ENDED or step != state.step:
                 line["outcome"] = "duplicate"
                 return await self._old_document(state, step)
@@ -193,23 +198,20 @@ class Session:
         self, app: App, state: CallState, kind: NextKind, form: Mapping[str, str]
     ) -> bytes | None:
         """Consume the continuation of the newest document; give the next one if it needs no app."""
-        elapsed_ms = max(0, round((self.runtime.clock.now() - state.handed_at) * 1000))
         if form.get("CallStatus") == "in-progress":
             state.answered = True
-        event = callbacks.continuation(kind, form, elapsed_ms)
-        reason = state.inbox.get("reason", "")
-        if isinstance(event, ConferenceLeft | DocumentEnded) and reason:
-            event = ConferenceLeft(reason, elapsed_ms=elapsed_ms)
-        transaction = Transaction(self.runtime, app, state)
+        event, rows = await what_came(self.runtime, state, kind, form)
+        transaction, step = Transaction(self.runtime, app, state), state.step
         if state.start is None:
             # A farewell was handed out and Plivo still came back: say it again.
             transaction.hand_out(farewell(self.runtime, app))
         else:
             await transaction.take(event)
-        if kind == "conference" and (room := form.get("ConferenceName")):
-            # The callback that reports the leaving may be lost, and others may wait for it.
-            transaction.put_out(left_row(room, state.callid, self.runtime.clock.now()))
+        for row in rows:
+            transaction.put_out(row)
         await transaction.commit()
+        if isinstance(event, Broken):
+            self.broken[state.callid] = step
         return transaction.document
 
     async def _advance(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from bridge.addresses import unguessable
+from mappings._kernel.actions import Reply
 from mappings._kernel.context import CallContext, restore, snapshot
 from mappings._kernel.engine import Finished, Outcome, run
 from mappings._kernel.errors import CommandRefused, Diverged, MappingBug
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mappings._kernel.command import Command
     from mappings._kernel.events import Event
     from mappings._kernel.facts import Fact
+    from mappings._plivo.verbs import Verb
     from mappings._plivo.voices import VoiceMatch
     from mappings._rt.params import Params
     from mappings._rt.reader import RtResponse
@@ -109,6 +111,16 @@ def _run(running: Running, facts: Sequence[Fact]) -> Outcome:
         return Finished("", BUG, (), ())
 
 
+def awaited(state: CallState) -> tuple[Verb, ...]:
+    """Give the verbs of the document whose end the open command waits for; () when it does not."""
+    if state.start is None:
+        return ()
+    pending = feed(state)
+    if isinstance(pending, Finished) or not isinstance(pending.action, Reply):
+        return ()
+    return pending.action.verbs
+
+
 def request_body(state: CallState, *, status: str = "") -> bytes:
     """Write the RT.Request this state asks with: the same state gives the same bytes."""
     return write_request(
@@ -177,4 +189,4 @@ def _context(
     )
 
 
-__all__ = ["BUG", "DIVERGED", "feed", "request_body", "start"]
+__all__ = ["BUG", "DIVERGED", "awaited", "feed", "request_body", "start"]

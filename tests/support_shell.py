@@ -17,6 +17,7 @@ from bridge.hangups import Hangups
 from bridge.outbox import Outbox
 from bridge.plivo.rest import PlivoRest
 from bridge.rest_actions import RestActions
+from bridge.room_looks import RoomLooks
 from bridge.rooms import Rooms
 from bridge.rt_client import RtApp
 from bridge.runtime import App, Runtime
@@ -71,7 +72,9 @@ class RestStub:
             raise found
         if found is None:
             return None
-        return SimpleNamespace(members=[SimpleNamespace(member_id=name) for name in found])
+        # Member m1 is the call with the CallUUID u1.
+        there = [SimpleNamespace(member_id=one, call_uuid=one.replace("m", "u")) for one in found]
+        return SimpleNamespace(members=there)
 
     async def kick_member(self, name: str, member_id: str) -> None:
         """Take note."""
@@ -100,6 +103,7 @@ class Shell:
     outbox: Outbox
     hangups: Hangups
     rooms: Rooms
+    looks: RoomLooks
 
     @property
     def app(self) -> App:
@@ -165,9 +169,10 @@ async def shell(reply: Json, rest: RestStub | None = None, **settings: Any) -> A
     hangups = Hangups(runtime, session, outbox)
     session.on_turn_end = hangups.turn_ended
     rooms = Rooms(runtime, session, outbox)
+    looks = RoomLooks(runtime, session, outbox, rooms)
     running = spawn(outbox.run(), "outbox")
     try:
-        yield Shell(runtime, store, clock, rt, rest, session, outbox, hangups, rooms)
+        yield Shell(runtime, store, clock, rt, rest, session, outbox, hangups, rooms, looks)
     finally:
         outbox.stop()
         running.cancel()

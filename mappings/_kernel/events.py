@@ -10,6 +10,9 @@ from typing import Literal
 
 from mappings._kernel.values import value_class
 
+#: Why a call left a room; "" = not by us, as far as is known.
+LeaveReason = Literal["", "LAST_PARTICIPANT", "CONFERENCE_CLOSED"]
+
 
 @value_class
 class DocumentEnded:
@@ -58,7 +61,7 @@ class DialEnded:
 class ConferenceLeft:
     """The caller is out of the room and still on the line; `reason` is set when we sent them out."""
 
-    reason: Literal["", "LAST_PARTICIPANT", "CONFERENCE_CLOSED"] = ""
+    reason: LeaveReason = ""
     conference_uuid: str = ""
     elapsed_ms: int = 0
 
@@ -131,6 +134,7 @@ __all__ = [
     "DocumentEnded",
     "Event",
     "HungUp",
+    "LeaveReason",
     "RecordingFound",
     "RecordingMissing",
     "RecordingReceived",

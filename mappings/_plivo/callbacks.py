@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mappings._kernel.events import (
+    Broken,
     ConferenceLeft,
     DialEnded,
     DigitsReceived,
@@ -51,6 +52,8 @@ def continuation(kind: NextKind, form: Mapping[str, str], elapsed_ms: int) -> Ev
             return ConferenceLeft("", uuid, elapsed_ms) if uuid else DocumentEnded(elapsed_ms)
         case "next":
             return DocumentEnded(elapsed_ms)
+        case "break":
+            return Broken()
 
 
 def recording(form: Mapping[str, str], elapsed_ms: int = 0) -> RecordingReceived | None:

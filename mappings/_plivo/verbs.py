@@ -13,7 +13,8 @@ from typing import Literal
 
 from mappings._kernel.values import value_class
 
-NextKind = Literal["next", "digits", "speech", "recording", "dial", "conference"]
+#: `break` is where a call is transferred to, to end its command (calls.realtime_break).
+NextKind = Literal["next", "digits", "speech", "recording", "dial", "conference", "break"]
 NoticeKind = Literal["recording", "dial", "room", "room_autoleave"]
 AssetName = Literal["silence", "music"]
 
