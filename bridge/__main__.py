@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from bridge.doctor.commands import COMMANDS as DOCTOR_COMMANDS
+from bridge.operators.commands import COMMANDS as OPERATOR_COMMANDS
 from bridge.provision.commands import COMMANDS as PROVISION_COMMANDS
 from bridge.testing.explore.command import COMMANDS as EXPLORE_COMMANDS
 from bridge.testing.recording_commands import COMMANDS as RECORDING_COMMANDS
@@ -159,6 +160,7 @@ def schema_command(message: Message, strict: bool) -> None:  # noqa: FBT001 -- c
 
 for command in (
     *DOCTOR_COMMANDS,
+    *OPERATOR_COMMANDS,
     *PROVISION_COMMANDS,
     *RECORDING_COMMANDS,
     *SCENARIO_COMMANDS,
