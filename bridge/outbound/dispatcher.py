@@ -71,17 +71,21 @@ class Dispatcher:
                 scan_at = now + RESCAN_S
                 await self._scan()
             wait_s = self._pace.wait_s(now)
-            if wait_s <= 0 and len(self._flying) < MOST_IN_FLIGHT:
-                token = self._queue.take()
-                if token is not None:
-                    self._pace.left(now)
-                    self._flying.add(token)
-                    spawn(self._dial(token), f"outbound:{token}")
+            if wait_s <= 0:
+                if self._take(now):
                     continue
                 wait_s = RESCAN_S
-            elif wait_s <= 0:
-                wait_s = RESCAN_S
             await self._runtime.clock.wait(self._wake, min(wait_s, scan_at - now))
+
+    def _take(self, now: float) -> bool:
+        """Begin to dial the next one; False = nothing waits, or too much is in flight."""
+        token = self._queue.take() if len(self._flying) < MOST_IN_FLIGHT else None
+        if token is None:
+            return False
+        self._pace.left(now)
+        self._flying.add(token)
+        spawn(self._dial(token), f"outbound:{token}")
+        return True
 
     async def _scan(self) -> None:
         """Find intents that a process before this one, or beside it, has left."""
@@ -90,6 +94,8 @@ class Dispatcher:
                 self.add(intent)
         except StoreError as error:
             log.error("outbound.store", why=str(error))
+        except Exception:
+            log.exception("outbound.fault")
 
     async def _dial(self, token: str) -> None:
         try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from bridge.locks import Locks
 from bridge.outbound.intents import KIND, SCOPES, Intent, dump, load, new_hash
 from bridge.store.protocol import Commit, Conflict, RecordWrite
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
     from bridge.runtime import Runtime
     from bridge.store.protocol import OutboxRow
+
+log = structlog.get_logger()
 
 #: Hashes made up for one intent before the store must be at fault.
 _TRIES: Final = 8
@@ -65,7 +69,13 @@ class Ledger:
         after: tuple[float, str] | None = None
         while rows := await self._runtime.store.list_records(KIND, scope="queued", after=after):
             for row in rows:
-                yield load(row.blob, row.version)
+                try:
+                    intent = load(row.blob, row.version)
+                except (ValueError, TypeError, LookupError) as error:
+                    # Of another release perhaps; one intent must not keep the others waiting.
+                    log.error("outbound.unreadable", intent=row.key, why=type(error).__name__)
+                else:
+                    yield intent
             after = rows[-1].sort, rows[-1].key
 
 
