@@ -120,6 +120,7 @@ class Hangups:
                 return ""
             if state.phase is Phase.ENDED:
                 await self._told_why(app, state, form)
+                await cdr.call_told(self._runtime, callid, form)
                 return state.command
             state.call_status = "HANGUP"
             await self._close(app, state, form)

@@ -40,14 +40,18 @@ async def leg_noticed(
         ):
             return
         now = runtime.clock.now()
-        if form.get("DialAction") == "hangup":
+        action = form.get("DialAction")
+        connects = action == "connected" and not state.answered
+        if action == "hangup":
             cdr = new_leg(state, dial, now)
             tell(cdr, form)
             await runtime.store.commit(Commit(records=[write(runtime, cdr, 0)]))
-        elif form.get("DialAction") == "answer" and "leg" not in state.inbox:
-            state.inbox["leg"] = [now, text_of(form, "DialBLegUUID")]
+        elif connects or (action in {"answer", "connected"} and "leg" not in state.inbox):
+            state.inbox.setdefault("leg", [now, text_of(form, "DialBLegUUID")])
+            # Nobody is connected to a caller whose call was not answered.
+            state.answered = state.answered or connects
             transaction = Transaction(runtime, app, state)
-            transaction.note(answered=step)
+            transaction.note(leg=action)
             await transaction.commit()
 
 

@@ -13,6 +13,7 @@ from bridge import steps
 from bridge.cdr.commands_run import commands_run
 from bridge.cdr.record import KIND, Cdr, key_of, load, written
 from bridge.state import Phase
+from bridge.store.protocol import Commit
 from mappings._kernel.actions import Reply
 from mappings._kernel.engine import Finished
 from mappings._kernel.events import DialEnded
@@ -69,6 +70,27 @@ async def call_over(transaction: Transaction, form: Mapping[str, str]) -> None:
         commands=commands_run((row.body for row in history), transaction.said),
     )
     transaction.change.records.append(write(runtime, cdr, 0))
+
+
+async def call_told(runtime: Runtime, callid: int, form: Mapping[str, str]) -> None:
+    """Add to the record of a call what a later request says of its end.
+
+    An action may report the end first, and it does not say how long the call was or why it ended.
+    """
+    stored = await runtime.store.load_record(KIND, key_of(callid, 0))
+    billed = _seconds(form, "BillDuration")
+    if stored is None or billed is None:
+        return
+    cdr = load(stored)
+    if cdr.billed is not None:
+        return
+    cdr.billed, duration = billed, _seconds(form, "Duration")
+    cdr.answered_at = _answered(cdr.answered_at, duration, form.get("AnswerTime"), cdr.ended_at)
+    cdr.duration = _duration(duration, cdr.answered_at, cdr.ended_at)
+    cdr.ended_by = text_of(form, "HangupSource") or cdr.ended_by
+    cdr.cause_code = text_of(form, "HangupCauseCode") or cdr.cause_code
+    cdr.cause = text_of(form, "HangupCauseName") or cdr.cause
+    await runtime.store.commit(Commit(records=[write(runtime, cdr, stored.version)]))
 
 
 async def leg_over(transaction: Transaction, event: Event | None = None) -> None:
@@ -183,4 +205,4 @@ def text_of(form: Mapping[str, str], name: str) -> str:
     return form.get(name, "")[:LONGEST]
 
 
-__all__ = ["call_over", "dialling", "leg_over", "new_leg", "tell", "text_of", "write"]
+__all__ = ["call_over", "call_told", "dialling", "leg_over", "new_leg", "tell", "text_of", "write"]

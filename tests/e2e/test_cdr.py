@@ -218,6 +218,33 @@ async def test_callback_of_another_app_changes_nothing(make_world: Make) -> None
     assert before == await records(world)
 
 
+async def test_end_that_an_action_reports_first(make_world: Make) -> None:
+    """What the hangup webhook says later is added to the record, once."""
+    world = await make_world(dialout(ONE), faults=["drop:hangup url", "drop:hangup"])
+    call = world.dial()
+    await call.answer()
+    await call.expect_leg(1, "connected")
+    await call.wait(20)
+    first = link(world.documents(call)[0], "action")
+    leg = world.leg(uuid=call.line.uuid)
+    await leg.request(first, {"CallStatus": "completed", "HangupCause": "NORMAL_CLEARING"})
+    before = (await records(world))[0]
+    told = {"Event": "Hangup", "CallStatus": "completed", "Duration": "19", "BillDuration": "60"}
+    told |= {"HangupSource": "Caller", "HangupCauseCode": "4000", "AnswerTime": "2026-01-05"}
+    for duration in ("19", "999"):
+        await leg.request(world.application.hangup_url, told | {"Duration": duration})
+    after = (await records(world))[0]
+
+    assert ("", None, "NORMAL_CLEARING") == (before.ended_by, before.billed, before.cause)
+    assert 20 == pytest.approx(before.duration, abs=1)
+    assert ("Caller", 60, "4000", 19) == (
+        *(after.ended_by, after.billed),
+        *(after.cause_code, after.duration),
+    )
+    assert (before.started_at, before.ended_at) == (after.started_at, after.ended_at)
+    assert before.commands == after.commands == [("dialout", "hangup", 1)]
+
+
 @pytest.mark.parametrize("form", [{}, {"DialAction": "hangup", "DialBLegDuration": "a\0b" * 999}])
 async def test_callback_about_no_leg(make_world: Make, form: dict[str, str]) -> None:
     """A notification about something that was never dialled leaves no record."""
