@@ -303,6 +303,8 @@ async def test_missing_client_library_is_named(monkeypatch: pytest.MonkeyPatch) 
         ("redis://:hunter2@127.0.0.1:6379/zero", "must be redis://host:6379/0"),
         ("redis:/nowhere", "must be redis://host:6379/0"),
     ],
+    # The free port is another one in each process that collects the tests.
+    ids=["nobody there", "no database number", "no address"],
 )
 def test_serve_refuses_a_store_that_cannot_be_reached(store: str, expected: str) -> None:
     """A URL that is wrong or leads nowhere ends `serve` with status 2, a sentence and no secret."""
