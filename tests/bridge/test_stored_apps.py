@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from structlog.testing import capture_logs
 from support_shell import HASH, Shell, shell
 
 from bridge.runtime import Runtime
-from bridge.stored_apps import KIND, AppError, StoredApps
+from bridge.store.protocol import Commit, StoreUnavailable
+from bridge.stored_apps import KIND, REFRESH_S, AppError, StoredApps
+from bridge.tasks import spawn
 
 REPLY = {"command": "hangup"}
 URL = "https://new.example.com/rt"
@@ -177,3 +182,60 @@ async def test_number_of_apps_is_limited(monkeypatch: pytest.MonkeyPatch) -> Non
             await apps.create(name, URL, "", "")
         with pytest.raises(AppError, match="2 apps already"):
             await apps.create("c", URL, "", "")
+
+
+async def test_changes_of_other_processes_are_looked_for() -> None:
+    """Twice a minute the apps of the store are read, however often that fails."""
+    async with shell(REPLY) as it:
+        theirs, mine = _another(it), StoredApps(it.runtime)
+        listed = it.store.list_records
+        running = spawn(mine.run(), "stored apps")
+        made = await theirs.create("Shop", URL, "", "")
+        errors = [StoreUnavailable("full"), ZeroDivisionError()]
+
+        async def fails(*given: Any, **named: Any) -> Any:
+            if errors:
+                raise errors.pop(0)
+            return await listed(*given, **named)
+
+        it.store.list_records = fails  # type: ignore[method-assign]
+        with capture_logs() as logs:
+            await it.after(2 * int(REFRESH_S) + 5)
+        assert made.hash not in it.runtime.apps
+        assert ["apps.store", "apps.fault"] == [line["event"] for line in logs]
+
+        await it.after(int(REFRESH_S))
+        running.cancel()
+        assert URL == it.runtime.apps[made.hash].rt.url
+
+
+async def test_edits_and_deletions_at_once_are_all_done() -> None:
+    """Changes of two processes at the same moment follow one another; none is lost."""
+    async with shell(REPLY) as it:
+        mine, theirs = StoredApps(it.runtime), _another(it)
+        made = await mine.create("Shop", URL, "", "")
+        commit = it.store.commit
+
+        async def overtaken(change: Commit) -> None:
+            it.store.commit = commit  # type: ignore[method-assign]
+            await theirs.edit(made.hash, url="https://theirs.example.com/")
+            await commit(change)
+
+        it.store.commit = overtaken  # type: ignore[method-assign]
+        edited = await mine.edit(made.hash, name="Mine")
+        assert ("Mine", "https://theirs.example.com/") == (edited.name, edited.url)
+
+        it.store.commit = overtaken  # type: ignore[method-assign]
+        await mine.delete(made.hash)
+        assert [] == await theirs.listed()
+
+
+async def test_taken_hashes_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hash of the settings, or of another app, is made up anew."""
+    letters = iter("A" * 8 + "A" * 8 + "B" * 8 + "B" * 8 + "C" * 8)
+    monkeypatch.setattr("bridge.stored_apps.secrets.choice", lambda _: next(letters))
+    async with shell(REPLY) as it:
+        pinned = it.runtime.settings.apps[HASH]
+        apps = _another(it, apps={"A" * 8: pinned})
+
+        assert ["B" * 8, "C" * 8] == [(await apps.create("x", URL, "", "")).hash for _ in "12"]

@@ -7,6 +7,7 @@ import base64
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from support_e2e import PUBLIC, Json, Make, RecordingApp, command, tts
 from support_outbound import does
 from support_rpc import APP, CALLEE, DID, Rpc, make_rpc
@@ -386,3 +387,32 @@ async def test_apps_alone_through_the_api(make_world: Make) -> None:
 
     assert isinstance(rpc.world.app, RecordingApp)
     assert {made["hash"]} == {one["app"] for one in rpc.world.app.requests}
+
+
+async def test_application_with_other_urls_is_corrected(make_world: Make) -> None:
+    """An application of the app's name gets our URLs where it has others, and keeps the rest."""
+    rpc = await make_rpc(make_world)
+    rest = rpc.world.bridge.api.account
+    assert rest is not None
+    await rest.create_application("rt-bridge-DEFAULT", {"answer_url": "https://old.example.com/"})
+    await rpc.call("apps.assign_did", APP, DID)
+
+    assert rpc.world.plivo.numbers[PLAIN].answer_url.startswith(f"{PUBLIC}/plivo/DEFAULT/answer")
+    assert 1 == len([one for one in await rest.applications() if one.name == "rt-bridge-DEFAULT"])
+
+
+async def test_what_cannot_be_put_back_is_logged(make_world: Make) -> None:
+    """When Plivo fails twice, the log names the number and what it had."""
+    rpc = await make_rpc(make_world)
+    rest = rpc.world.bridge.api.account
+    assert rest is not None
+
+    async def fails(number: str, app_id: str) -> None:
+        raise PlivoTimeout("assign number", f"no answer for {number} and {app_id}")
+
+    rest.assign_number = fails  # type: ignore[method-assign]
+    with capture_logs() as logs:
+        assert Code.REST_UNKNOWN == (await rpc.fails("apps.assign_did", APP, DID))[0]
+
+    (line,) = [line for line in logs if line["event"] == "did.not_restored"]
+    assert line["application"].isdigit()
