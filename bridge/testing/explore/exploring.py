@@ -26,8 +26,9 @@ from bridge.testing.portal import Portal, portal
 from bridge.testing.rig import Rig, rig
 from bridge.testing.scenario.playing import Options, app_running, app_url
 
-#: Longest that is looked for a shorter call, in real s, after the last new kind of failure.
+#: Longest that is looked for a shorter call, in real s and in examples, after the last new failure.
 SHRINK_S: Final = 60.0
+SHRINKS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Plan:
     fresh_app: bool = False
     keep: Path | None = None
     shrink_s: float = SHRINK_S
+    shrinks: int = SHRINKS
 
     @property
     def seed(self) -> int:
@@ -192,7 +194,7 @@ class _Stage:
         self._app = app
         self._say = say
         self._kinds: dict[str, type[_Broken]] = {}
-        self._stop_at: float | None = None
+        self._stop_at: tuple[float, int] | None = None
         self._context: AbstractAsyncContextManager[Rig] | None = None
         self._rig: Rig | None = None
         self._caller: OddCaller | None = None
@@ -202,8 +204,10 @@ class _Stage:
     def begin(self) -> None:
         """Open a rig for one more example."""
         self.close()
-        if self._stop_at is not None and monotonic() > self._stop_at:
-            raise _Enough("There was no more time to look for a shorter call.")
+        if self._stop_at is not None:
+            seconds, examples = self._stop_at
+            if monotonic() > seconds or self._result.examples > examples:
+                raise _Enough("It was not looked for shorter calls any longer.")
         if self._plan.fresh_app:
             self._app.stop()
         try:
@@ -289,7 +293,9 @@ class _Stage:
         found = Found(finding, steps, self._rig, self._text(finding, steps))
         known = self.best.get(finding.code)
         if known is None:
-            self._stop_at = monotonic() + self._plan.shrink_s
+            # Examples that are to be tried anyway are not taken from those that shorten.
+            more = self._plan.max_examples + self._plan.shrinks
+            self._stop_at = (monotonic() + self._plan.shrink_s, self._result.examples + more)
             self._say(
                 f"{finding.code} in example {self._result.examples}; looking for a shorter call …"
             )
@@ -352,4 +358,4 @@ class _Stage:
         return None
 
 
-__all__ = ["SHRINK_S", "Exploration", "Found", "Plan", "explore"]
+__all__ = ["SHRINKS", "SHRINK_S", "Exploration", "Found", "Plan", "explore"]

@@ -35,7 +35,7 @@ def rt_bridge(*words: str) -> Result:
 def test_failure_is_reported_with_its_call_and_its_files(run: Path) -> None:
     """Status 1; the report has call, timeline, seed, commands; the scenario can be read."""
     with served(unknown_command_on_star) as url:
-        result = rt_bridge("--app", url, "--seed", "2", "--trace", "traces", "--shrink", "5")
+        result = rt_bridge("--app", url, "--seed", "2", "--trace", "traces", "--shrink", "300")
     assert 1 == result.exit_code
     for text in (
         "UNKNOWN_COMMAND in example ",
@@ -59,7 +59,7 @@ def test_report_for_programs(run: Path) -> None:
     """JSON on standard output and nothing else there."""
     with served(unknown_command_on_star) as url:
         result = rt_bridge(
-            "--app", url, "--seed=2", "--format=json", "--shrink=5", "--profile=hostile"
+            "--app", url, "--seed=2", "--format=json", "--shrink=300", "--profile=hostile"
         )
     report = json.loads(result.stdout)
     assert (1, 2, "hostile", ["UNKNOWN_COMMAND"], "") == (

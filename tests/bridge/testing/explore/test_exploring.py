@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from bridge.testing.scenario.playing import Options
 
 
 def explored(
-    answer: Callable[[Json], Awaitable[Answer]], examples: int = 120, shrink_s: float = 5.0
+    answer: Callable[[Json], Awaitable[Answer]], examples: int = 120, shrink_s: float = 300.0
 ) -> Exploration:
     """Explore an app, always in the same way."""
     with served(answer) as url:
@@ -26,6 +27,7 @@ def explored(
             steps=8,
             limits=Limits(repeats=4, turns=20),
             shrink_s=shrink_s,
+            shrinks=20,
         )
         return explore(plan)
 
@@ -76,14 +78,14 @@ def test_status_500_after_the_second_refusal_is_found() -> None:
 @pytest.mark.slow
 def test_reply_that_takes_too_long_is_found() -> None:
     """The time-out is real, and the turn that caused it is heard although the bridge gave up."""
-    result = explored(apps.sleeps_on_seven, 200, shrink_s=8.0)
+    result = explored(apps.sleeps_on_seven, 200, shrink_s=0.0)
     assert ["OVER_BUDGET"] == [one.finding.code for one in result.found]
     assert "first: press keys 7" in {str(step) for step in result.found[0].steps}
 
 
 def test_exploration_is_repeated_by_its_seed() -> None:
     """The same seed plays the same calls."""
-    first, second = (explored(apps.unknown_command_on_star, 20, shrink_s=300.0) for _ in range(2))
+    first, second = (explored(apps.unknown_command_on_star, 20) for _ in range(2))
     assert (first.examples, first.calls, found(first)) == (
         second.examples,
         second.calls,
@@ -117,4 +119,48 @@ class Dies(BaseHTTPRequestHandler):
         os._exit(3)
 
 HTTPServer(("127.0.0.1", int(sys.argv[1])), Dies).serve_forever()
+"""
+
+
+def test_failure_is_remembered_in_a_folder(tmp_path: Path) -> None:
+    """With `keep` the next exploration tries the failure first."""
+    with served(apps.unknown_command_on_star) as url:
+        options = Options(app=url, seed=2)
+        first = Plan(options, max_examples=120, steps=4, keep=tmp_path)
+        assert ["UNKNOWN_COMMAND"] == [one.finding.code for one in explore(first).found]
+        again = explore(replace(first, app=replace(options, seed=77), max_examples=1))
+    assert ["UNKNOWN_COMMAND"] == [one.finding.code for one in again.found]
+
+
+def test_app_that_remembers_is_started_anew(tmp_path: Path) -> None:
+    """An app that fails from its fifth request on does not fail when it is started for each call."""
+    program = tmp_path / "counts.py"
+    program.write_text(COUNTING, encoding="utf-8")
+    options = Options(app_command=f"python {program} {{port}}", seed=1)
+    plan = Plan(options, max_examples=3, steps=1, shrink_s=5.0)
+    assert [] == explore(replace(plan, fresh_app=True)).found
+    (one,) = explore(replace(plan, max_examples=10)).found
+    assert "NOT_200" == one.finding.code
+
+
+COUNTING = """
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Counts(BaseHTTPRequestHandler):
+    seen = 0
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        Counts.seen += 1
+        body = b'{"command": "hangup"}'
+        self.send_response(200 if Counts.seen < 5 else 500)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_args):
+        pass
+
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Counts).serve_forever()
 """
