@@ -1,4 +1,4 @@
-"""Secrets at rest: encrypted and authenticated with keyed BLAKE2b alone (docs/adr/0010).
+"""Secrets at rest: encrypted and authenticated with keyed BLAKE2b alone (docs/adr/0011).
 
 BLAKE2b under a key is a pseudo-random function (RFC 7693, section 2.9). In counter mode over a
 random nonce it gives a key stream, and under another key it authenticates nonce, context and what
