@@ -132,7 +132,7 @@ class Webhooks:
                 form = await self._read(request)
                 app = self._runtime.apps.get(app_hash)
                 if app is None or (app.stored and route in FIRST_ROUTES):
-                    app = await self._stored_app(app_hash)
+                    app = await self._stored_app(app_hash, route)
                 response = await handle(request, app, form, line)
                 if self._faults:
                     self._faults.pop((request.path, form["CallUUID"]), None)
@@ -152,8 +152,11 @@ class Webhooks:
 
         return handler
 
-    async def _stored_app(self, app_hash: str) -> App:
+    async def _stored_app(self, app_hash: str, route: str) -> App:
         app = await self._stored_apps.current(app_hash)
+        if app is None and route not in FIRST_ROUTES:
+            # A deleted one, whose calls come to their end.
+            app = self._runtime.apps.get(app_hash)
         if app is None:
             raise web.HTTPNotFound(text="No app with this hash is configured.\n")
         return app

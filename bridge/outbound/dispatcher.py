@@ -16,6 +16,7 @@ from bridge.outbound.lost import watch_row
 from bridge.outbound.queue import FairQueue, Pace
 from bridge.plivo.rest_errors import PlivoRestError, PlivoThrottled, PlivoUnavailable
 from bridge.store.protocol import Conflict, StoreError
+from bridge.stored_apps import KIND as APP_RECORD
 from bridge.tasks import spawn
 
 if TYPE_CHECKING:
@@ -120,12 +121,18 @@ class Dispatcher:
             if now - intent.created_at > runtime.settings.outbound_queue_for_s:
                 await self._endings.rejected(intent, "it waited too long in the queue")
                 return None
-            if intent.app not in runtime.apps:
+            if not await self._has_app(intent.app):
                 await self._endings.rejected(intent, "its app is gone")
                 return None
             intent.phase, intent.sent_at = Phase.SENDING, now
             await self._ledger.commit(intent, watch_row(intent))
             return intent
+
+    async def _has_app(self, app_hash: str) -> bool:
+        """Tell whether there is such an app, be it one that another process has made just now."""
+        if app_hash in self._runtime.apps:
+            return True
+        return await self._runtime.store.load_record(APP_RECORD, app_hash) is not None
 
     async def _send(self, intent: Intent) -> None:
         public_url = self._runtime.settings.public_url

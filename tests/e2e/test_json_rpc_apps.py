@@ -416,3 +416,21 @@ async def test_what_cannot_be_put_back_is_logged(make_world: Make) -> None:
 
     (line,) = [line for line in logs if line["event"] == "did.not_restored"]
     assert line["application"].isdigit()
+
+
+async def test_deleted_app_is_told_of_its_calls_by_another_process(make_world: Make) -> None:
+    """A process that never heard of an app before it was deleted still ends its calls."""
+    rpc = await make_rpc(make_world, command("wait", wait=10))
+    made = await create(rpc)
+    await rpc.call("apps.assign_did", made["hash"], DID)
+    call = rpc.world.dial()
+    await rpc.world.passes(2)
+    await rpc.call("apps.unassign_did", DID)
+    await rpc.call("apps.delete", made["hash"])
+    bridge = rpc.world.bridge
+    del bridge.runtime.apps[made["hash"]]
+    bridge.stored_apps._merged.clear()
+    await call.hang_up()
+    await rpc.world.delivered()
+
+    assert ["UP", "HANGUP"] == [one["call_status"] for one in rpc.world.app.requests]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+#: Kind of the records of numbers that were assigned to an app.
+DID_RECORD: Final = "did"
 PACKAGE: Final = "REALTIME10"
 FORMAT: Final = "JSON"
 LONGEST_NAME: Final = 256
@@ -125,7 +127,7 @@ def _object(args: Args) -> dict[str, str]:
 
 async def assigned(api: Api, app_hash: str) -> list[str]:
     """List the numbers that were assigned to an app through this API."""
-    rows = await api.runtime.store.list_records("did", scope=app_hash, limit=_MOST_DIDS)
+    rows = await api.runtime.store.list_records(DID_RECORD, scope=app_hash, limit=_MOST_DIDS)
     return [row.key for row in rows]
 
 
@@ -166,4 +168,4 @@ METHODS: Final = (
     Method("apps.delete", "app hash", delete),
 )
 
-__all__ = ["METHODS", "assigned"]
+__all__ = ["DID_RECORD", "METHODS", "assigned"]

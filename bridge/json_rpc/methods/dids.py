@@ -13,6 +13,7 @@ from pydantic_core import from_json, to_json
 
 from bridge.json_rpc.api import told_by_plivo
 from bridge.json_rpc.errors import Code, RpcError
+from bridge.json_rpc.methods.apps import DID_RECORD as KIND
 from bridge.json_rpc.methods.method import Method
 from bridge.plivo.rest_errors import PlivoRestError
 from bridge.provision.wanted import application_fields, application_name
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from bridge.store.protocol import RecordRow
 
 log = structlog.get_logger()
-
-KIND: Final = "did"
 
 
 async def assign(api: Api, args: Args) -> bool:
@@ -140,4 +139,4 @@ METHODS: Final = (
     Method("apps.unassign_did", "app hash, number", unassign, ("apps.remove_did",)),
 )
 
-__all__ = ["KIND", "METHODS"]
+__all__ = ["METHODS"]

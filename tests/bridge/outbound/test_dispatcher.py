@@ -108,6 +108,18 @@ async def test_app_that_is_gone_calls_nobody() -> None:
         assert Phase.OVER is (await it.intent(token)).phase
 
 
+async def test_app_that_another_process_made_calls_out() -> None:
+    """An app this process has not come across yet is one all the same."""
+    async with dialling(plivo_calls_per_second=0.1) as it:
+        await it.place()
+        token = await it.place()
+        del it.shell.runtime.apps[HASH]
+        await it.shell.store.commit(Commit(records=[RecordWrite("app", HASH, 0, b"{}")]))
+        await it.shell.after(15)
+
+        assert Phase.DIALLED is (await it.intent(token)).phase
+
+
 async def test_two_processes_dial_once() -> None:
     """A process that finds the intents of another in the store takes no call from it."""
     async with dialling(plivo_calls_per_second=0.1) as it:
