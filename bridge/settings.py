@@ -252,6 +252,18 @@ def _shown(key: str, value: Any) -> str:
     return mask_url(text) if text.startswith(("http://", "https://", "redis")) else text
 
 
+def _short_secrets(s: Settings) -> list[str]:
+    harms = {
+        "BRIDGE_RPC_PASSWORD": (s.rpc_password, "whoever guesses it can call at your expense"),
+        "BRIDGE_STORE_KEY": (s.store_key, "whoever gets the store may find it by trying"),
+    }
+    return [
+        f"{name} is short, and {harm}: use {_SHORT_PASSWORD} characters or more."
+        for name, (secret, harm) in harms.items()
+        if secret is not None and len(secret.get_secret_value()) < _SHORT_PASSWORD
+    ]
+
+
 def warnings(settings: Settings) -> list[str]:
     """Return one sentence for each setting that works but that an operator should know of."""
     s = settings
@@ -283,11 +295,7 @@ def warnings(settings: Settings) -> list[str]:
         found.append(
             "BRIDGE_ADMIN_LISTEN is not on loopback: anybody who reaches it can read the metrics."
         )
-    if s.rpc_password is not None and len(s.rpc_password.get_secret_value()) < _SHORT_PASSWORD:
-        found.append(
-            "BRIDGE_RPC_PASSWORD is short, and whoever has it can call anybody at your expense: "
-            f"use {_SHORT_PASSWORD} characters or more."
-        )
+    found += _short_secrets(s)
     if s.test_clock is not None:
         found.append(
             f"BRIDGE_TEST_CLOCK is set: time passes only as the simulation at {s.test_clock} says; "

@@ -821,15 +821,16 @@ def test_the_page_module_runs() -> None:
     assert 0 == done.returncode
 
 
-@pytest.mark.parametrize(("password", "warned"), [("x" * 15, True), ("x" * 16, False)])
-def test_short_json_rpc_password_is_warned_about(password: str, warned: bool) -> None:
-    """A password that could be guessed opens the account, so a short one is mentioned."""
-    change = {"BRIDGE_RPC_LOGIN": "a", "BRIDGE_RPC_PASSWORD": password}
+@pytest.mark.parametrize("name", ["BRIDGE_RPC_PASSWORD", "BRIDGE_STORE_KEY"])
+@pytest.mark.parametrize(("secret", "warned"), [("x" * 15, True), ("x" * 16, False)])
+def test_short_secret_is_warned_about(name: str, secret: str, warned: bool) -> None:
+    """A secret that could be guessed is mentioned, and not repeated."""
+    change = {"BRIDGE_RPC_LOGIN": "a", "BRIDGE_RPC_PASSWORD": "y" * 16, name: secret}
 
-    found = [w for w in warnings(load_settings(MINIMAL | change).settings) if "RPC" in w]
+    found = warnings(load_settings(MINIMAL | change).settings)
 
-    assert warned == any(w.startswith("BRIDGE_RPC_PASSWORD is short") for w in found)
-    assert all(password not in w for w in found)
+    assert warned == any(w.startswith(f"{name} is short") for w in found)
+    assert all(secret not in w for w in found)
 
 
 def test_credentials_of_the_api_stand_in_for_an_app() -> None:
