@@ -62,11 +62,15 @@ class Health:
         metrics = self._runtime.metrics
         metrics.set_open_commands(self._runtime.open_commands)
         metrics.set_outbound_waiting(self._outbound.waiting)
+        store = self._runtime.store
+        up = True
         try:
-            metrics.set_calls_live(await self._runtime.store.count_live())
-            metrics.set_outbox_pending(await self._runtime.store.outbox_size(DELIVERIES))
+            metrics.set_calls_live(await store.count_live())
+            metrics.set_outbox_pending(await store.outbox_size(DELIVERIES))
         except StoreError:
             metrics.error("", "STORE_UNAVAILABLE")
+            up = False
+        metrics.set_store(store.losses, up=up)
         response = web.Response(body=metrics.render())
         response.headers["Content-Type"] = metrics.content_type
         return response

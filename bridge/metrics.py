@@ -117,6 +117,15 @@ class Metrics:
             "Outbound calls that wait to be dialled.",
             registry=self.registry,
         )
+        self._store_up = Gauge(
+            "rt_bridge_store_up", "1 while the store can be reached.", registry=self.registry
+        )
+        self._store_lost = Counter(
+            "rt_bridge_store_lost",
+            "How often the connection to the store was lost.",
+            registry=self.registry,
+        )
+        self._store_losses = 0
         self._webhook_children: dict[tuple[str, str, str], _Inc] = {}
         self._turn_children: dict[tuple[str, str, str], _Inc] = {}
         self._error_children: dict[tuple[str, str], _Inc] = {}
@@ -186,6 +195,12 @@ class Metrics:
     def set_outbox_pending(self, messages: int) -> None:
         """Set the number of messages that wait for delivery."""
         self._outbox_pending.set(messages)
+
+    def set_store(self, losses: int, *, up: bool) -> None:
+        """Set whether the store can be reached, and how often it was lost since the start."""
+        self._store_up.set(up)
+        self._store_lost.inc(losses - self._store_losses)
+        self._store_losses = losses
 
     def set_open_commands(self, counts: Mapping[tuple[str, int], int]) -> None:
         """Set the number of open commands by (name, version); what is not named becomes 0."""

@@ -1,8 +1,9 @@
 """Durable deliveries: the final HANGUP request of every call, and what rooms have to do.
 
-A row is claimed by this process, handled, and deleted in a commit. A failed one comes back later,
-further apart each time. The body of a final request is frozen in the store before it is first
-sent, so that every repetition is byte for byte the same.
+A row is claimed by one process, handled, and deleted in a commit; when that process dies, another
+one claims it after a while. A failed one comes back later, further apart each time. The body of a
+final request is frozen in the store before it is first sent, so that every repetition is byte for
+byte the same.
 
 Rows wait in lanes, one per app and one per kind of other work: an app that is down delays nobody
 but itself (docs/adr/0004).
@@ -21,7 +22,8 @@ import structlog
 from bridge import steps
 from bridge.rt_client import AppFailure
 from bridge.state import CallState, Phase, load
-from bridge.store.protocol import Commit, OutboxRow, StoreError
+from bridge.store.patience import deadline
+from bridge.store.protocol import Commit, Conflict, OutboxRow, StoreError
 from bridge.tasks import spawn
 
 if TYPE_CHECKING:
@@ -37,6 +39,10 @@ FIRST_DELAY_S: Final = 1.0
 LONGEST_DELAY_S: Final = 60.0
 #: Looked at least this often, whatever the store said was due next.
 LONGEST_SLEEP_S: Final = 30.0
+#: The same where other replicas may put rows out and die before they deliver them.
+SHARED_SLEEP_S: Final = 2.0
+#: A claim of a row lasts so long (s), and as long as an app may take; then its replica is dead.
+LEASE_S: Final = 10.0
 #: Answers of a gateway in front of an app that is down: the app itself has not answered.
 GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
 #: A final request the app may have got is repeated after these times, in s, and then no more.
@@ -65,6 +71,8 @@ class Outbox:
         self._held: dict[str, tuple[float, float]] = {}
         #: How often a final request was sent without anybody knowing whether it arrived.
         self._unconfirmed: Counter[str] = Counter()
+        #: For how long a row is this process's alone: more than any delivery takes.
+        self._lease_s = runtime.settings.app_timeout_s + LEASE_S
         self.handlers: dict[str, Callable[[OutboxRow], Coroutine[None, None, bool]]] = {
             "final": self._final
         }
@@ -109,16 +117,25 @@ class Outbox:
         while True:
             now = self._runtime.clock.now()
             self._full = {lane for lane, n in self._in_lane.items() if n >= MOST_PER_LANE}
-            # Those in flight and those held back are still due, and must not fill the answer.
-            limit = MOST_PER_LANE + len(self._flying) + len(self._held)
-            rows = await store.due(now, limit, self._full)
+            limit = self._limit()
+            rows = await store.claim(now, now + self._lease_s, limit, self._full)
             if self._stopping or (self._start(rows, now) and len(rows) < limit):
                 break
         times = [until for until, _ in self._held.values() if until > now]
         upcoming = await store.next_due(now)
         if upcoming is not None:
             times.append(upcoming)
-        return min(LONGEST_SLEEP_S, min(times, default=inf) - now)
+        longest_s = SHARED_SLEEP_S if store.shared else LONGEST_SLEEP_S
+        return min(longest_s, min(times, default=inf) - now)
+
+    def _limit(self) -> int:
+        """Tell how many rows to claim at once."""
+        if not self._runtime.store.shared:
+            # Those in flight and those held back are still due, and must not fill the answer.
+            return MOST_PER_LANE + len(self._flying) + len(self._held)
+        # What is claimed and cannot be started would be nobody's until the claim is over.
+        busiest = (n for lane, n in self._in_lane.items() if lane not in self._full)
+        return MOST_PER_LANE - max(busiest, default=0)
 
     def _start(self, rows: Sequence[OutboxRow], now: float) -> bool:
         """Start every row that may go; False = one that could has to wait for a free place."""
@@ -138,6 +155,8 @@ class Outbox:
 
     async def _deliver(self, row: OutboxRow) -> None:
         key = row.key
+        # Whatever becomes of the store meanwhile, nobody else delivers the row before that.
+        deadline.set(asyncio.get_running_loop().time() + self._lease_s)
         try:
             if self._handled.get(key) != row:
                 row = await self._frozen(row)
@@ -150,6 +169,10 @@ class Outbox:
             self._handled.pop(key, None)
             self._held.pop(key, None)
             self._unconfirmed.pop(key, None)
+        except Conflict as conflict:
+            # It became due at another time, or another replica's, before it was sent.
+            log.info("outbox.overtaken", key=key, why=str(conflict))
+            self.wake()
         except Exception:
             log.exception("outbox.failed", key=key, kind=row.kind, call=row.callid)
             self._hold_back(key)
@@ -186,7 +209,7 @@ class Outbox:
         if state is None:
             return row
         frozen = replace(row, body=final_body(state))
-        await self._runtime.store.commit(Commit(outbox=[frozen]))
+        await self._runtime.store.commit(Commit(outbox_swap=[(row, frozen)], exact=True))
         return frozen
 
     async def _ended(self, callid: int) -> CallState | None:

@@ -41,8 +41,16 @@ class AppSettings(SettingsModel):
         Word, Field(description="text spoken by `on_failure = say`", max_length=3000)
     ] = "We are sorry, this service is not available at the moment. Please call again later."
     failure_voice: Annotated[
-        Word | None, Field(description="voice of failure_message; default_voice when not set")
+        Word | None,
+        Field(description="voice of failure_message and hold_message; default_voice when not set"),
     ] = None
+    hold_message: Annotated[
+        Word,
+        Field(
+            description="text spoken, again and again, while the store is out of reach for long",
+            max_length=3000,
+        ),
+    ] = "One moment, please."
     fallback_url: Annotated[
         WebUrl | None, Field(description="Plivo XML used by `on_failure = fallback_url`")
     ] = None

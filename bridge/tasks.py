@@ -17,18 +17,23 @@ __all__ = ["background_tasks", "drain", "spawn"]
 _T = TypeVar("_T")
 _log = structlog.get_logger("bridge.tasks")
 _live: set[asyncio.Task[Any]] = set()
+_daemons: set[asyncio.Task[Any]] = set()
 
 
-def spawn(coro: Coroutine[Any, Any, _T], name: str) -> asyncio.Task[_T]:
-    """Start `coro` as a task of the running loop; an exception is logged as `task.failed`."""
+def spawn(coro: Coroutine[Any, Any, _T], name: str, *, daemon: bool = False) -> asyncio.Task[_T]:
+    """Start `coro` as a task of the running loop; an exception is logged as `task.failed`.
+
+    Nobody waits for the end of a daemon: whoever started it has to cancel it.
+    """
     task = asyncio.get_running_loop().create_task(coro, name=name)
-    _live.add(task)
+    (_daemons if daemon else _live).add(task)
     task.add_done_callback(_done)
     return task
 
 
 def _done(task: asyncio.Task[Any]) -> None:
     _live.discard(task)
+    _daemons.discard(task)
     if task.cancelled():
         return
     error = task.exception()

@@ -211,6 +211,8 @@ class Transaction:
         """
         state = self.state
         now = self.runtime.clock.now()
+                    if not effect.recording_id:
+                        self.state.recordings = []
         addresses = DocumentAddresses(
             public_url=self.runtime.settings.public_url,
             app=self.app.hash,
@@ -293,14 +295,23 @@ def farewell(runtime: Runtime, app: App) -> tuple[Verb, ...]:
         retries = "" if "#" in settings.fallback_url else RETRIES
         return (Redirect(settings.fallback_url + retries),)
     if settings.on_failure == "say":
-        default = runtime.settings.default_voice
-        voice = resolve_voice(
-            settings.failure_voice or default, runtime.settings.voices, default
-        ).voice
-        text = clean_text(settings.failure_message)
-        parts = [Speak(part, voice.voice, voice.language) for part in split_text(text)]
-        return (*parts, Hangup())
+        return (*spoken(runtime, app, settings.failure_message), Hangup())
     return (Hangup(),)
 
 
-__all__ = ["MAX_DOCUMENT_BYTES", "MAX_ERRORS", "MAX_WITHOUT_DOCUMENT", "Transaction", "farewell"]
+def spoken(runtime: Runtime, app: App, message: str) -> list[Speak]:
+    """Say a text of the settings in the voice the app has for it."""
+    default = runtime.settings.default_voice
+    chosen = app.settings.failure_voice or default
+    voice = resolve_voice(chosen, runtime.settings.voices, default).voice
+    return [Speak(part, voice.voice, voice.language) for part in split_text(clean_text(message))]
+
+
+__all__ = [
+    "MAX_DOCUMENT_BYTES",
+    "MAX_ERRORS",
+    "MAX_WITHOUT_DOCUMENT",
+    "Transaction",
+    "farewell",
+    "spoken",
+]

@@ -3,11 +3,12 @@
 Nothing a client sends is answered with a 5xx or a traceback: what is not signed gets 403 and leaves
 no trace in the state, what is not a Plivo request gets a 4xx with a sentence, and a fault of ours
 still answers with a document (Plivo's hangup causes: an error status or an empty body ends a call),
-or with 503 on a URL whose answer Plivo ignores, so that Plivo repeats the request.
+or with 503 where Plivo is sure to repeat the request (bridge.rescue).
 """
 
 from __future__ import annotations
 
+from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
@@ -16,18 +17,20 @@ from urllib.parse import unquote_to_bytes
 import structlog
 from aiohttp import ClientPayloadError, web
 
-from bridge.addresses import NOWHERE, RETRIES
+from bridge.addresses import NOWHERE
 from bridge.cdr.callbacks import leg_noticed
 from bridge.hangups import is_hangup
 from bridge.health import INSTANCE
 from bridge.plivo.signature import verify
-from bridge.reconcile import removed_app
+from bridge.rescue import Rescue
 from bridge.session import HANGUP
 from bridge.telemetry import log_line
+from bridge.store.patience import deadline
+from bridge.store.protocol import StoreUnavailable
 from bridge.transaction import farewell
 from bridge.turns import UnknownCall
 from mappings._plivo.render import render
-from mappings._plivo.verbs import NextKind, NoticeKind, Redirect, Wait
+from mappings._plivo.verbs import NextKind, NoticeKind
 
 if TYPE_CHECKING:
     from bridge.hangups import Hangups
@@ -49,14 +52,8 @@ LONGEST_UUID: Final = 128
 NO_CALL: Final = 0
 NEXT_KINDS: Final = frozenset(get_args(NextKind))
 NOTICE_KINDS: Final = frozenset(get_args(NoticeKind))
-#: How often a webhook that keeps failing is told to come back before the call is given up.
-MOST_FAULTS: Final = 5
-#: Requests whose faults are counted at once.
-MOST_FAULTY: Final = 10_000
 #: Routes with which a call begins, for an app as it is now.
 FIRST_ROUTES: Final = frozenset({"answer", "fallback"})
-#: Routes whose answer Plivo ignores.
-SILENT_ROUTES: Final = frozenset({"hangup", "notify", "ring"})
 
 Form = dict[str, str]
 #: Handles a verified request of an app, and notes in the log line what it was about.
@@ -90,6 +87,7 @@ class Webhooks:
     def routes(self) -> list[web.RouteDef]:
         """List the routes, below the path of the public URL and, for proxies that strip it, without."""
         # The router looks at them in this order, and most requests are steps.
+        self._rescue = Rescue(runtime, self.prefix)
         handlers: list[tuple[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]] = [
             (
                 r"/plivo/{app}/{callid:\d{1,18}}/{step:\d{1,9}}/{kind}",
@@ -127,22 +125,30 @@ class Webhooks:
             begun = perf_counter()
             app_hash = request.match_info["app"]
             form: Form = {}
+        budget_s = self._runtime.settings.webhook_budget_s
+
             line: dict[str, Any] = {"route": route, "app": app_hash, "outcome": "document"}
             try:
                 form = await self._read(request)
                 app = self._runtime.apps.get(app_hash)
                 if app is None or (app.stored and route in FIRST_ROUTES):
+            patience = deadline.set(get_running_loop().time() + budget_s)
                     app = await self._stored_app(app_hash, route)
                 response = await handle(request, app, form, line)
-                if self._faults:
-                    self._faults.pop((request.path, form["CallUUID"]), None)
+                self._rescue.succeeded(request, form)
             except web.HTTPException as refusal:
                 line["outcome"] = REFUSALS.get(refusal.status, "refused")
                 response = web.Response(status=refusal.status, text=refusal.text)
-            except Exception:
+            except StoreUnavailable as error:
+                line["outcome"] = "no_store"
+                log.error("webhook.no_store", route=route, app=app_hash, why=str(error))
+                response = self._rescue.answer(request, route, form, error)
+            except Exception as fault:
                 line["outcome"] = "fault"
                 log.exception("webhook.fault", route=route, app=app_hash)
-                response = self._rescue(request, route, form)
+                response = self._rescue.answer(request, route, form, fault)
+            finally:
+                deadline.reset(patience)
             self._runtime.metrics.webhook(app_hash, route, line["outcome"])
             line["uuid"] = form.get("CallUUID", "")[:LONGEST_UUID]
             line["status"] = response.status
@@ -191,26 +197,6 @@ class Webhooks:
         if not uuid or len(uuid) > LONGEST_UUID or not uuid.isprintable():
             raise web.HTTPBadRequest(text="The parameter CallUUID is missing or is no CallUUID.\n")
         return form
-
-    def _rescue(self, request: web.Request, route: str, form: Form) -> web.Response:
-        """Answer although we failed: ask Plivo to come back, and in the end say good-bye.
-
-        Where Plivo ignores the document only an error status makes it repeat the request.
-        """
-        if route in SILENT_ROUTES or is_hangup(form):
-            return web.Response(status=503, text="The bridge could not store this: repeat it.\n")
-        key = (request.path, form.get("CallUUID", ""))
-        faults = self._faults.pop(key, 0) + 1
-        if faults > MOST_FAULTS:
-            app_hash = request.match_info["app"]
-            app = self._runtime.apps.get(app_hash) or removed_app(app_hash)
-            return _xml(render(farewell(self._runtime, app), NOWHERE))
-        if len(self._faults) >= MOST_FAULTY:
-            del self._faults[next(iter(self._faults))]
-        self._faults[key] = faults
-        path = request.path.removeprefix(self.prefix) if self.prefix else request.path
-        url = self._public_url + path + RETRIES
-        return _xml(render((Wait(1), Redirect(url)), NOWHERE))
 
     async def _answer(self, request: web.Request, app: App, form: Form, line: Line) -> web.Response:
         if is_hangup(form):

@@ -233,7 +233,8 @@ class Link:
         self.losses += 1
         self._trouble, self._since = reason, self._loop.time()
         log.warning("store.lost", store=self._name, why=reason)
-        self._mending = spawn(self._mend(), "store:connect")
+        # Who stops the bridge must not wait for a server that may never come back.
+        self._mending = spawn(self._mend(), "store:connect", daemon=True)
 
     async def _mend(self) -> None:
         pause = FIRST_PAUSE_S

@@ -33,6 +33,7 @@ class MemoryStore:
     """The port `Store` without a disk; what it holds survives `close`, not the process."""
 
     shared = False
+    losses = 0
 
     def __init__(self) -> None:
         self._open = False

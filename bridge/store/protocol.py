@@ -193,6 +193,10 @@ class Store(Protocol):
     def shared(self) -> bool:
         """Tell whether several processes may use it at once."""
 
+    @property
+    def losses(self) -> int:
+        """Count how often it was out of reach since it was opened."""
+
     async def open(self) -> None:
         """Open or create it; claims it for this process where the store allows only one."""
 

@@ -58,6 +58,7 @@ class SqliteStore:
     """The port `Store` on a file."""
 
     shared = False
+    losses = 0
 
     def __init__(self, path: Path, durability: str = "normal") -> None:
         self._path = path

@@ -204,7 +204,7 @@ async def test_variables_nobody_else_can_read_do_not_keep_the_final_request(post
 
 async def test_final_request_waits_while_its_body_cannot_be_frozen(post: Post) -> None:
     """Nothing is sent before the body is in the store; then it is sent once."""
-    post.store.refuses = lambda change: any(row.body for row in change.outbox)
+    post.store.refuses = lambda change: any(new and new.body for _, new in change.outbox_swap)
     await post.end(1)
     await post.after(5)
     assert [] == post.apps.sent

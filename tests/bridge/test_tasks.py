@@ -93,3 +93,22 @@ async def test_drain_does_not_wait_for_itself() -> None:
         return await drain(5)
 
     assert 0 == await spawn(stop(), "stop")
+
+
+async def test_nobody_waits_for_a_daemon() -> None:
+    """A daemon goes on while the others are waited for; its failure is logged all the same."""
+    end = asyncio.Event()
+    error = ValueError("broken")
+
+    async def fail() -> None:
+        await end.wait()
+        raise error
+
+    with structlog.testing.capture_logs() as logs:
+        daemon = spawn(fail(), "store:connect", daemon=True)
+        assert 0 == await drain(5)
+        assert not daemon.done()
+        end.set()
+        await asyncio.wait({daemon})
+
+    assert [("task.failed", "store:connect")] == [(line["event"], line["task"]) for line in logs]

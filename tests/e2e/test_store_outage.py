@@ -1,0 +1,212 @@
+"""A real server that stops, dies and comes back under a bridge: callers are held, nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+from support_e2e import Json, Make, World, command, link, names, tts
+from support_valkey import Valkey, needs_valkey, valkey
+
+from bridge import rescue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = needs_valkey
+
+ASK = command("read", media_id=tts("Your code?"), max_digits=4, attempts=2)
+DONE = command("play", media_id=tts("Thank you"))
+ENDED = {"Event": "Hangup", "CallStatus": "completed"}
+#: Long enough to notice an outage, and short for a test, in s.
+QUICK = {"webhook_budget_s": 1.0, "app_timeout_s": 0.4}
+
+
+@pytest.fixture
+def server() -> Iterator[Valkey]:
+    """Run a server that keeps everything it acknowledged."""
+    with valkey("--appendonly", "yes", "--appendfsync", "always") as made:
+        yield made
+
+
+async def _asked(make_world: Make, server: Valkey, **options: object) -> tuple[World, Json]:
+    """Begin a call that is asked for digits; gives the world, and its leg and its document."""
+    world = await make_world(ASK, DONE, store=server.url, **{**QUICK, **options})
+    leg = world.leg()
+    answer = await leg.request(world.application.answer_url)
+    assert ["GetDigits", "Redirect"] == names(answer.body)
+    return world, {"leg": leg, "action": link(answer.body, "action")}
+
+
+async def test_keys_pressed_in_an_outage_are_brought_again(
+    make_world: Make, server: Valkey
+) -> None:
+    """A webhook that waited in vain is refused, and Plivo's repetition of it goes on with its keys."""
+    world, call = await _asked(make_world, server)
+    server.kill()
+    refused = await call["leg"].request(call["action"], {"Digits": "1234"})
+    await asyncio.to_thread(server.start)
+    answer = await call["leg"].request(call["action"], {"Digits": "1234"})
+
+    assert (503, 200) == (refused.status, answer.status)
+    assert ["Speak", "Redirect"] == names(answer.body)
+    assert ["", "1234"] == world.app.results()
+
+
+async def test_webhook_is_held_while_its_time_lasts(make_world: Make, server: Valkey) -> None:
+    """A short stop is not noticed by Plivo: the request that came meanwhile is answered late."""
+    world, call = await _asked(make_world, server, webhook_budget_s=8.0)
+    server.signal(signal.SIGSTOP)
+    request = asyncio.gather(call["leg"].request(call["action"], {"Digits": "1234"}))
+    assert not (await asyncio.wait({request}, timeout=0.3))[0]
+    server.signal(signal.SIGCONT)
+    (answer,) = await request
+
+    assert ["Speak", "Redirect"] == names(answer.body)
+    assert ["", "1234"] == world.app.results()
+
+
+async def test_callers_of_a_long_outage_are_asked_to_hold(make_world: Make, server: Valkey) -> None:
+    """Before Plivo gives up it gets a document, which leads back to the same step with its keys."""
+    world, call = await _asked(make_world, server, app={"hold_message": "Stay with us."})
+    server.kill()
+    leg = call["leg"]
+    answers = [await leg.request(call["action"], {"Digits": "1234"}) for _ in range(4)]
+    again = [await leg.request(link(answers[3].body))]
+    await asyncio.to_thread(server.start)
+    again.append(await leg.request(link(again[0].body)))
+
+    assert [503, 503, 503, 200, 200, 200] == [a.status for a in (*answers, *again)]
+    assert ["Speak", "Wait", "Redirect"] == names(answers[3].body) == names(again[0].body)
+    assert b"Stay with us." in answers[3].body
+    assert ["Speak", "Redirect"] == names(again[1].body)
+    assert ["", "1234"] == world.app.results()
+
+
+async def test_repetitions_at_other_replicas_count_by_time(
+    make_world: Make, server: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the outage is older than what Plivo repeats, the first attempt gets the document."""
+    _, call = await _asked(make_world, server)
+    server.kill()
+    monkeypatch.setattr(rescue, "RETRIED_FOR_S", 0.5)
+    answer = await call["leg"].request(call["action"], {"Digits": "1234"})
+
+    assert ["Speak", "Wait", "Redirect"] == names(answer.body)
+
+
+async def test_callers_are_not_held_for_ever(
+    make_world: Make, server: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a very long outage the app's `on_failure` policy ends the call."""
+    _, call = await _asked(make_world, server)
+    server.kill()
+    monkeypatch.setattr(rescue, "HELD_FOR_S", 0.5)
+    answer = await call["leg"].request(call["action"], {"Digits": "1234"})
+
+    assert ["Hangup"] == names(answer.body)
+
+
+async def test_calls_that_begin_in_an_outage_come_back(make_world: Make, server: Valkey) -> None:
+    """The answer URL may have no retries, so it gets a document that leads back to it."""
+    world = await make_world(DONE, store=server.url, **QUICK)
+    server.kill()
+    leg = world.leg()
+    first = await leg.request(world.application.answer_url)
+    await asyncio.to_thread(server.start)
+    second = await leg.request(link(first.body))
+
+    assert ["Wait", "Redirect"] == names(first.body)
+    assert ["Speak", "Redirect"] == names(second.body)
+
+
+async def test_hangup_in_an_outage_is_repeated_and_delivered(
+    make_world: Make, server: Valkey
+) -> None:
+    """A hangup is acknowledged once it is stored, and its final request reaches the app."""
+    world, call = await _asked(make_world, server)
+    server.kill()
+    hangup_url = world.application.hangup_url or ""
+    refused = await call["leg"].request(hangup_url, ENDED)
+    await asyncio.to_thread(server.start)
+    taken = await call["leg"].request(hangup_url, ENDED)
+
+    assert (503, 200) == (refused.status, taken.status)
+    assert ["HANGUP"] == [final["call_status"] for final in await world.delivered()]
+
+
+async def test_app_is_asked_again_when_its_reply_could_not_be_stored(
+    make_world: Make, server: Valkey
+) -> None:
+    """A server that dies while the app answers: the caller comes back and the call goes on."""
+
+    async def kill(_: Json) -> Json:
+        server.kill()
+        return DONE
+
+    world = await make_world(ASK, kill, DONE, store=server.url, **QUICK)
+    leg = world.leg()
+    action = link((await leg.request(world.application.answer_url)).body, "action")
+    refused = await leg.request(action, {"Digits": "1234"})
+    await asyncio.to_thread(server.start)
+    answer = await leg.request(action, {"Digits": "1234"})
+
+    assert 503 == refused.status
+    assert ["Speak", "Redirect"] == names(answer.body)
+    assert ["", "1234", "1234"] == world.app.results()
+    assert 1 == len({json.dumps(request) for request in world.app.requests[1:]})
+
+
+async def test_final_request_outlasts_an_outage(make_world: Make, server: Valkey) -> None:
+    """A final request that is due while the server is gone is delivered when it is back."""
+    world, call = await _asked(make_world, server)
+    world.app.to_final = [503, 503, 200]
+    await call["leg"].request(world.application.hangup_url or "", ENDED)
+    await world.ticking(world.app.heard(1, final=True))
+    server.kill()
+    restarted = asyncio.gather(asyncio.to_thread(server.start))
+    await world.passes(5)
+    await restarted
+    finals = await world.delivered(3)
+
+    assert 3 == len(finals)
+    assert 1 == len({json.dumps(final) for final in finals})
+
+
+async def test_readiness_says_why(make_world: Make, server: Valkey) -> None:
+    """While the server is gone the process is alive, not ready for a reason, and counts it."""
+    world = await make_world(store=server.url, **QUICK)
+    before = await world.admin("/readyz")
+    server.kill()
+    alive, (status, body) = await world.admin("/healthz"), await world.admin("/readyz")
+    _, metrics = await world.admin("/metrics")
+    await asyncio.to_thread(server.start)
+    async with asyncio.timeout(30):
+        while (after := await world.admin("/readyz"))[0] != 200:
+            continue
+    _, metrics_after = await world.admin("/metrics")
+
+    assert (200, 200, 200) == (before[0], alive[0], after[0])
+    assert 503 == status
+    assert "connection refused" in json.loads(body)["checks"]["store"]
+    assert "rt_bridge_store_up 0.0" in metrics
+    assert "rt_bridge_store_up 1.0" in metrics_after
+    assert "rt_bridge_store_lost_total 1.0" in metrics_after
+
+
+async def test_call_of_a_server_that_forgot_is_ended_as_the_app_wants(
+    make_world: Make,
+) -> None:
+    """Without persistence a restarted server has forgotten its calls: they get the farewell."""
+    with valkey() as server:
+        options = {"on_failure": "say", "failure_message": "Call again."}
+        _, call = await _asked(make_world, server, app=options)
+        server.kill()
+        await asyncio.to_thread(server.start)
+        answer = await call["leg"].request(call["action"], {"Digits": "1234"})
+
+    assert b"Call again." in answer.body
+    assert ["Speak", "Hangup"] == names(answer.body)
