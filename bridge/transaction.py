@@ -211,8 +211,6 @@ class Transaction:
         """
         state = self.state
         now = self.runtime.clock.now()
-                    if not effect.recording_id:
-                        self.state.recordings = []
         addresses = DocumentAddresses(
             public_url=self.runtime.settings.public_url,
             app=self.app.hash,

@@ -24,9 +24,9 @@ from bridge.health import INSTANCE
 from bridge.plivo.signature import verify
 from bridge.rescue import Rescue
 from bridge.session import HANGUP
-from bridge.telemetry import log_line
 from bridge.store.patience import deadline
 from bridge.store.protocol import StoreUnavailable
+from bridge.telemetry import log_line
 from bridge.transaction import farewell
 from bridge.turns import UnknownCall
 from mappings._plivo.render import render
@@ -83,11 +83,11 @@ class Webhooks:
         origin, _, prefix = settings.public_url.partition("://")[2].partition("/")
         self._origin = f"{settings.public_url.partition('://')[0]}://{origin}"
         self.prefix = f"/{prefix}" if prefix else ""
+        self._rescue = Rescue(runtime, self.prefix)
 
     def routes(self) -> list[web.RouteDef]:
         """List the routes, below the path of the public URL and, for proxies that strip it, without."""
         # The router looks at them in this order, and most requests are steps.
-        self._rescue = Rescue(runtime, self.prefix)
         handlers: list[tuple[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]] = [
             (
                 r"/plivo/{app}/{callid:\d{1,18}}/{step:\d{1,9}}/{kind}",
@@ -121,18 +121,18 @@ class Webhooks:
     def _route(
         self, route: str, handle: Handle
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        budget_s = self._runtime.settings.webhook_budget_s
+
         async def handler(request: web.Request) -> web.StreamResponse:
             begun = perf_counter()
             app_hash = request.match_info["app"]
             form: Form = {}
-        budget_s = self._runtime.settings.webhook_budget_s
-
             line: dict[str, Any] = {"route": route, "app": app_hash, "outcome": "document"}
+            patience = deadline.set(get_running_loop().time() + budget_s)
             try:
                 form = await self._read(request)
                 app = self._runtime.apps.get(app_hash)
                 if app is None or (app.stored and route in FIRST_ROUTES):
-            patience = deadline.set(get_running_loop().time() + budget_s)
                     app = await self._stored_app(app_hash, route)
                 response = await handle(request, app, form, line)
                 self._rescue.succeeded(request, form)
