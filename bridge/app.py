@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from bridge.assets import asset
+from bridge.breaks import Breaks
 from bridge.clock import SystemClock
 from bridge.hangups import Hangups
 from bridge.health import Health
@@ -86,6 +87,7 @@ class Bridge:
         self.outbound = Outbound(runtime, session, self.hangups, self.outbox)
         self.health = Health(runtime, self.outbound)
         rooms = Rooms(runtime, session, self.outbox)
+        self.breaks = Breaks(runtime, session, self.outbox)
         self.looks = RoomLooks(runtime, session, self.outbox, rooms)
         self.stored_apps = StoredApps(runtime)
         await self.stored_apps.load()
@@ -94,7 +96,7 @@ class Bridge:
         public = web.Application(client_max_size=settings.max_webhook_bytes)
         public.add_routes(webhooks.routes())
         account = self._rest(AccountRest)
-        self.api = Api(runtime, self.stored_apps, self.outbound, account)
+        self.api = Api(runtime, self.stored_apps, self.outbound, account, self.breaks)
         public.add_routes(Endpoint(self.api).routes(webhooks.prefix))
         media = MediaServer(runtime, self._client())
         for prefix in {"", webhooks.prefix}:

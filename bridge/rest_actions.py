@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 import structlog
 
+from bridge.live_calls import CallRefused, live_call, mark_hung_up
+from bridge.locks import Locks
 from bridge.plivo.rest_errors import PlivoNotFound, PlivoRefused, PlivoRestError
-from bridge.state import Phase, load
 from mappings._kernel.actions import HangUpCall, StartRecording, StopRecording
 from mappings._kernel.events import RestDone, RestFailed, RestUnknown
 
@@ -28,17 +29,24 @@ BUDGET_S: Final = 5.0
 class RestActions:
     """Performs REST actions with the account's client."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, locks: Locks | None = None) -> None:
         self._runtime = runtime
+        #: The locks of calls; the caller of `perform` holds none of them.
+        self.locks = locks or Locks()
 
-    async def perform(self, app: App, state: CallState, action: RestAction) -> Event:
-        """Perform one action for a call and say what came of it; never raises for Plivo's sake."""
+    async def perform(
+        self, app: App, state: CallState, action: RestAction, *, again: bool = False
+    ) -> Event:
+        """Perform one action for a call and say what came of it; never raises for Plivo's sake.
+
+        `again` = a restart may have hidden that it was carried out before.
+        """
         rest = self._runtime.rest
         if rest is None:
             return RestFailed("REST_UNAVAILABLE", "BRIDGE_PLIVO_REST is false")
         try:
             async with asyncio.timeout(BUDGET_S):
-                return await self._perform(rest, app, state, action)
+                return await self._perform(rest, app, state, action, again=again)
         except TimeoutError:
             event: RestFailed | RestUnknown = RestUnknown(
                 f"Plivo did not answer within {BUDGET_S:g} s"
@@ -52,11 +60,11 @@ class RestActions:
         return event
 
     async def _perform(
-        self, rest: PlivoRest, app: App, state: CallState, action: RestAction
+        self, rest: PlivoRest, app: App, state: CallState, action: RestAction, *, again: bool
     ) -> Event:
         match action:
             case HangUpCall():
-                return await self._hang_up(rest, app, action)
+                return await self._hang_up(rest, app, action, again=again)
             case StartRecording():
                 recording = await rest.start_recording(
                     state.uuid,
@@ -64,28 +72,43 @@ class RestActions:
                     record_channel_type="stereo" if action.stereo else "mono",
                     transcription_type="auto" if action.transcribe else None,
                 )
-                return RestDone(recording_id=recording.recording_id)
+                return RestDone(recording.recording_id, recording.url)
             case StopRecording():
-                await rest.stop_recording(state.uuid)
+                await self._stop(rest, state)
                 return RestDone(recording_id=action.recording_id)
             case _:
                 assert_never(action)
 
-    async def _hang_up(self, rest: PlivoRest, app: App, action: HangUpCall) -> Event:
-        stored = await self._runtime.store.load_call(action.callid)
-        missing = RestFailed(
-            "CALL_NOT_FOUND", f"hangup_callid.callid: no live call {action.callid}"
-        )
-        if stored is None:
-            return missing
-        other = load(stored.blob, stored.version)
-        if other.app != app.hash or other.phase is Phase.ENDED:
-            return missing
+    async def _hang_up(
+        self, rest: PlivoRest, app: App, action: HangUpCall, *, again: bool
+    ) -> Event:
+        scope = None if app.settings.hangup_scope == "account" else app.hash
         try:
+            other = await live_call(self._runtime, action.callid, app=scope)
+            await mark_hung_up(self._runtime, self.locks, action.callid)
             await rest.hang_up_call(other.uuid)
+        except CallRefused as refused:
+            if again and refused.code == "CALL_ENDED":
+                # By the request that the restart interrupted, as far as anybody can tell.
+                return RestDone()
+            return RestFailed(refused.code, f"hangup_callid.callid: {refused}")
         except PlivoNotFound:
-            return missing
+            if again:
+                return RestDone()
+            sentence = f"hangup_callid.callid: Plivo knows no live call {action.callid} any more"
+            return RestFailed("CALL_ENDED", sentence)
         return RestDone()
+
+    async def _stop(self, rest: PlivoRest, state: CallState) -> None:
+        """Stop the recordings the app has started, and none that somebody else has."""
+        if not state.recordings:
+            # Started by an earlier release, which did not remember where they are.
+            await rest.stop_recording(state.uuid)
+        for _, url in state.recordings:
+            try:
+                await rest.stop_recording(state.uuid, url)
+            except PlivoNotFound:
+                log.info("recording.stopped_before", call=state.callid, app=state.app)
 
 
 def _failure(error: PlivoRestError) -> RestFailed | RestUnknown:

@@ -16,7 +16,6 @@ import structlog
 from bridge import steps
 from bridge.addresses import NOWHERE, continuation_url
 from bridge.continuations import what_came
-from bridge.locks import Locks
 from bridge.new_call import new_call
 from bridge.outbound.arrivals import Arrivals
 from bridge.rest_actions import BUDGET_S
@@ -27,7 +26,7 @@ from bridge.transaction import Transaction, farewell
 from bridge.turns import Turn, UnknownCall, result_class
 from mappings._kernel.actions import REPEATABLE, FindRecording, Reply
 from mappings._kernel.engine import Finished
-from mappings._kernel.events import Broken, RestUnknown
+from mappings._kernel.events import Broken, RestDone, RestUnknown
 from mappings._plivo.render import render
 from mappings._plivo.verbs import Hangup, Redirect, Wait
 from mappings._rt.reader import ReplyError, RtResponse, read_response
@@ -57,7 +56,7 @@ class Session:
         #: Which intents to call somebody became which calls.
         self.arrivals = Arrivals(runtime)
         #: The lock of a call is under its callid, that of one being created under app and CallUUID.
-        self.locks = Locks()
+        self.locks = actions.locks
         self._turns: dict[int, Turn] = {}
         #: Told when a turn of this process is over, whatever became of it.
         self.on_turn_end: Callable[[int], Awaitable[None]] | None = None
@@ -207,8 +206,7 @@ class Session:
             transaction.hand_out(farewell(self.runtime, app))
         else:
             await transaction.take(event)
-        for row in rows:
-            transaction.put_out(row)
+        transaction.change.outbox += rows
         await transaction.commit()
         if isinstance(event, Broken):
             self.broken[state.callid] = step
@@ -329,7 +327,7 @@ class Session:
         action: RestAction = pending.action
         if interrupted and not isinstance(action, REPEATABLE):
             return RestUnknown("a restart interrupted the request to Plivo")
-        return await self._actions.perform(app, state, action)
+        return await self._actions.perform(app, state, action, again=interrupted)
 
     async def _apply(
         self, transaction: Transaction, outcome: RtResponse | AppFailure | Event
@@ -351,6 +349,8 @@ class Session:
             )
             await transaction.start(outcome)
         else:
+            if isinstance(outcome, RestDone) and (url := outcome.recording_url):
+                state.recordings.append([outcome.recording_id, url])
             await transaction.take(outcome)
 
     async def _overtaken(

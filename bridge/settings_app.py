@@ -83,6 +83,13 @@ class AppSettings(SettingsModel):
         WebUrl | None,
         Field(description="audio file for `dialout` with ringtone MUSIC; own music when not set"),
     ] = None
+    hangup_scope: Annotated[
+        Literal["app", "account"],
+        Field(
+            description="calls that `hangup_callid` may end: `app` = those of this app, `account` = "
+            "those of every app of this bridge"
+        ),
+    ] = "app"
     share_rooms: Annotated[
         bool,
         Field(description="let conference ids mean the same room as in other apps that share"),

@@ -74,6 +74,10 @@ class CallState:
     cause: str = ""
     #: When the bridge learned that the call was answered.
     answered_at: float | None = None
+    #: How often Plivo was asked to transfer the call (bridge.breaks).
+    transfers: int = 0
+    #: The recordings of this call that were started and not stopped: [recording id, URL] each.
+    recordings: list[list[str]] = field(default_factory=list)
     #: Version in the store this state was read with; 0 = not stored yet.
     version: int = 0
     #: The open command as read from `start`, so that it need not be read again; never stored.

@@ -168,8 +168,10 @@ class Transaction:
         state.error = error
         state.phase = Phase.ASKING
         if error:
-            self.runtime.metrics.error(self.app.hash, error.partition(":")[0])
-            state.errors_in_row += 1
+            code = error.partition(":")[0]
+            self.runtime.metrics.error(self.app.hash, code)
+            # Nobody failed where somebody asked for it.
+            state.errors_in_row += code != "BREAK"
         else:
             state.errors_in_row = 0
         if state.without_document > MAX_WITHOUT_DOCUMENT:
@@ -194,6 +196,8 @@ class Transaction:
                     self.keep(self.recording(effect.name, effect.url, effect.recording_id))
                 case RememberCallRecording():
                     self.state.call_recording = effect.recording_id
+                    if not effect.recording_id:
+                        self.state.recordings = []
                 case _:
                     assert_never(effect)
 

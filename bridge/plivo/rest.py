@@ -33,6 +33,7 @@ from bridge.plivo.rest_errors import (
 )
 from bridge.plivo.rest_request import (
     Body,
+    Repeat,
     Reply,
     RestRequest,
     RestTransport,
@@ -158,18 +159,20 @@ class PlivoRest(RestTransport):
         await self.perform(RestRequest(operation, "DELETE", path, repeat="ending"))
 
     async def transfer_call(
-        self, call_uuid: str, aleg_url: str, bleg_url: str | None = None
+        self, call_uuid: str, aleg_url: str, bleg_url: str | None = None, *, repeat: bool = True
     ) -> None:
         """Break off what the call is doing and POST to ``aleg_url``; at most 70 per call.
 
         With ``bleg_url`` the party the call has dialled is transferred as well, to that URL.
+        Without ``repeat`` it is sent once, for callers that count.
         """
         body: Body = {"legs": "aleg", "aleg_url": aleg_url, "aleg_method": "POST"}
         if bleg_url is not None:
             body |= {"legs": "both", "bleg_url": bleg_url, "bleg_method": "POST"}
         operation = f"transfer call {call_uuid}"
         path = item_path("Call", call_uuid)
-        await self.perform(RestRequest(operation, "POST", path, body, repeat="safe"))
+        again: Repeat = "safe" if repeat else "never"
+        await self.perform(RestRequest(operation, "POST", path, body, repeat=again))
 
     async def start_recording(
         self,

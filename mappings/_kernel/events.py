@@ -68,9 +68,10 @@ class ConferenceLeft:
 
 @value_class
 class RestDone:
-    """The REST action was accepted."""
+    """The REST action was accepted; a recording that was started has an id and the URL of its file."""
 
     recording_id: str = ""
+    recording_url: str = ""
 
 
 @value_class

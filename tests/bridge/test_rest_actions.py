@@ -53,9 +53,9 @@ class Account:
         await self._act("record", uuid, options)
         return Recording(url="https://media.plivo.com/r.mp3", recording_id="r1")
 
-    async def stop_recording(self, uuid: str) -> None:
-        """Stop the recordings of a call."""
-        await self._act("stop", uuid)
+    async def stop_recording(self, uuid: str, url: str | None = None) -> None:
+        """Stop one recording of a call, or all of them."""
+        await self._act("stop", uuid, *([url] if url else []))
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ async def perform(here: Shell, action: RestAction, rest: object, uuid: str = "u1
         (StopRecording("r1"), RestDone("r1"), ("stop", "u1")),
         (
             StartRecording(60, stereo=True, transcribe=True),
-            RestDone("r1"),
+            RestDone("r1", "https://media.plivo.com/r.mp3"),
             (
                 "record",
                 "u1",
@@ -93,7 +93,7 @@ async def perform(here: Shell, action: RestAction, rest: object, uuid: str = "u1
         ),
         (
             StartRecording(7, stereo=False, transcribe=False),
-            RestDone("r1"),
+            RestDone("r1", "https://media.plivo.com/r.mp3"),
             (
                 "record",
                 "u1",
@@ -172,22 +172,47 @@ async def test_hanging_up_a_call_with_such_a_name(here: Shell) -> None:
     assert "REST_REFUSED" == event.code
 
 
-async def missing(here: Shell, callid: int, account: Account) -> bool:
-    """Tell whether hanging a call up says that there is none."""
+async def code_of(here: Shell, callid: int, account: Account) -> str:
+    """Give the code of the failure to hang a call up."""
     event = await perform(here, HangUpCall(callid), account)
-    sentence = f"hangup_callid.callid: no live call {callid}"
-    return RestFailed("CALL_NOT_FOUND", sentence) == event
+    assert isinstance(event, RestFailed)
+    assert event.message.startswith("hangup_callid.callid: ")
+    return event.code
 
 
 async def test_call_that_is_not_there(here: Shell) -> None:
-    """An unknown call, an ended one and one that Plivo knows no longer are the same to the app."""
+    """An unknown call and one that is over, at Plivo or for us too, are told apart."""
     account = Account(PlivoNotFound("hang up", "gone", 404))
-    assert await missing(here, 1, account)
-    assert await missing(here, 99, account)
+    assert "CALL_ENDED" == await code_of(here, 1, account)
+    assert "CALL_NOT_FOUND" == await code_of(here, 99, account)
     await here.hang_up("u1")
-    assert await missing(here, 1, account)
+    assert "CALL_ENDED" == await code_of(here, 1, account)
 
     assert [("hang up", "u1")] == account.asked
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_hang_up_that_a_restart_interrupted(here: Shell, ended: bool) -> None:
+    """A call that is over when its hang-up is repeated was ended by the first attempt."""
+    account = Account(PlivoNotFound("hang up", "gone", 404))
+    if ended:
+        await here.hang_up("u1")
+    runtime = replace(here.runtime, rest=cast("PlivoRest", account))
+    state = CallState(2, here.app.hash, "u2", 100.0)
+    event = await RestActions(runtime).perform(here.app, state, HangUpCall(1), again=True)
+
+    assert RestDone() == event
+
+
+async def test_recordings_that_were_started_are_stopped(here: Shell) -> None:
+    """Each is stopped by its own URL, and one that is over already is passed over."""
+    account = Account(PlivoNotFound("stop", "gone", 404))
+    runtime = replace(here.runtime, rest=cast("PlivoRest", account))
+    state = CallState(1, here.app.hash, "u1", 100.0, recordings=[["r1", "url-1"], ["r2", "url-2"]])
+    event = await RestActions(runtime).perform(here.app, state, StopRecording("r2"))
+
+    assert RestDone("r2") == event
+    assert [("stop", "u1", "url-1"), ("stop", "u1", "url-2")] == account.asked
 
 
 async def test_call_of_another_app(here: Shell) -> None:
@@ -200,4 +225,16 @@ async def test_call_of_another_app(here: Shell) -> None:
     event = await RestActions(runtime).perform(app, foreign, HangUpCall(1))
 
     assert isinstance(event, RestFailed)
-    assert ("CALL_NOT_FOUND", []) == (event.code, account.asked)
+    assert ("CALL_OF_ANOTHER_APP", []) == (event.code, account.asked)
+
+
+async def test_call_of_another_app_within_the_account(here: Shell) -> None:
+    """With hangup_scope = account it can."""
+    account = Account()
+    foreign = CallState(2, "SHOP", "u2", 100.0)
+    runtime = replace(here.runtime, rest=cast("PlivoRest", account))
+    settings = here.app.settings.model_copy(update={"hangup_scope": "account"})
+    app = replace(here.app, hash="SHOP", settings=settings)
+
+    assert RestDone() == await RestActions(runtime).perform(app, foreign, HangUpCall(1))
+    assert [("hang up", "u1")] == account.asked

@@ -11,6 +11,7 @@ from support_e2e import HANGUP, PUBLIC, Make, World, command, link, names, tts
 from support_failing_rest import FailingRest, failing_rest
 
 from bridge import rest_actions
+from bridge.simulator.control import Report, start_recording
 from bridge.simulator.leg import CALLER_HUNG_UP
 from bridge.simulator.platform import Application
 
@@ -97,31 +98,31 @@ async def test_hang_up_unknown_call(make_rest_world: Make) -> None:
 
 
 async def test_hang_up_ended_call(make_rest_world: Make) -> None:
-    """A call that has ended is not found."""
+    """A call that has ended is an error of its own."""
     world = await make_rest_world(HANGUP, END_FIRST, HANGUP)
     for _ in range(2):
         world.dial()
         await world.finish()
 
-    assert ["", "", "CALL_NOT_FOUND"] == codes(world)
+    assert ["", "", "CALL_ENDED"] == codes(world)
     assert [] == world.timeline.of("rest")
 
 
 async def test_hang_up_call_plivo_lost(make_rest_world: Make) -> None:
-    """A call that Plivo does not know any more is not found."""
+    """A call that Plivo does not know any more has ended, whatever we have heard so far."""
     world = await make_rest_world(AGE, END_FIRST, HANGUP)
     await world.leg().request(world.application.answer_url)
     call = world.dial()
     await call.expect_ended(by="app")
     await world.delivered()
 
-    assert ["", "", "CALL_NOT_FOUND"] == codes(world)
+    assert ["", "", "CALL_ENDED"] == codes(world)
     (entry,) = world.timeline.of("rest")
     assert ("DELETE", 404) == (entry.data["method"], entry.data["status"])
 
 
 async def test_hang_up_foreign_call(make_rest_world: Make) -> None:
-    """The call of another app is none of this app's: not found, and it lives."""
+    """The call of another app is none of this app's business, and it lives."""
     world = await make_rest_world(AGE, END_FIRST, HANGUP, more_apps=["SHOP"])
     shop = world.dial(application=Application.at(PUBLIC, "SHOP"))
     await shop.expect_prompt("Age?")
@@ -129,10 +130,39 @@ async def test_hang_up_foreign_call(make_rest_world: Make) -> None:
     await call.expect_ended(by="app")
     await world.delivered()
 
-    assert ["", "", "CALL_NOT_FOUND"] == codes(world)
+    assert ["", "", "CALL_OF_ANOTHER_APP"] == codes(world)
     assert [] == world.timeline.of("rest")
     assert not shop.is_over
     assert [1] == await world.bridge.store.live_calls()
+
+
+async def test_hang_up_foreign_call_that_is_allowed(make_rest_world: Make) -> None:
+    """With hangup_scope = account an app may end the calls of other apps of the bridge."""
+    world = await make_rest_world(
+        AGE, END_FIRST, HANGUP, more_apps=["SHOP"], app={"hangup_scope": "account"}
+    )
+    shop = world.dial(application=Application.at(PUBLIC, "SHOP"))
+    await shop.expect_prompt("Age?")
+    world.dial("+33622222222")
+    await shop.expect_ended(by="api")
+    await world.delivered(2)
+
+    assert ["", "", ""] == codes(world)
+
+
+async def test_hang_up_member_of_a_room(make_rest_world: Make) -> None:
+    """A member that is hung up by another call is no sign that its room was closed."""
+    room = command("simple_conference", id="1", auto_leave_when_alone=False)
+    world = await make_rest_world(room, END_FIRST)
+    first = world.dial()
+    await first.expect_room(members=1)
+    world.dial("+33622222222")
+    await first.expect_ended(by="api")
+    await world.finish()
+
+    assert {("simple_conference", ""), ("hangup", "")} == {
+        (final["command"], final["command_result"]) for final in world.app.finals
+    }
 
 
 @pytest.mark.parametrize(
@@ -188,6 +218,38 @@ async def test_announcements(make_rest_world: Make) -> None:
     ]
     (made,) = world.plivo.recordings.values()
     assert ["", made.recording_id, made.recording_id] == codes(world)
+
+
+async def test_stop_ends_what_the_app_has_started(make_rest_world: Make) -> None:
+    """Every recording the app has started is stopped, and none that somebody else has."""
+    world = await make_rest_world(
+        START, START, command("wait", wait=5), STOP, command("wait", wait=5), HANGUP
+    )
+    call = world.dial()
+    await call.expect_result("0")
+    start_recording(call.line, Report(), time_limit=600)
+    await world.finish()
+
+    first, second, others = sorted(world.plivo.recordings.values(), key=lambda one: one.seconds)
+    assert ["", first.recording_id, second.recording_id, "0", second.recording_id, "0"] == codes(
+        world
+    ) or ["", second.recording_id, first.recording_id, "0", first.recording_id, "0"] == codes(world)
+    urls = {body["URL"] for body in world.asked_of_rest("DELETE", "/Record/")}
+    assert {first.url, second.url} == urls
+    assert others.seconds > 1
+
+
+async def test_transcription_is_asked_for(make_rest_world: Make) -> None:
+    """Plivo is asked to transcribe; a language it cannot transcribe is noted and passed over."""
+    world = await make_rest_world(
+        command("start_call_recording", transcription=True, locale="fr_FR", ner=True), HANGUP
+    )
+    world.dial()
+    await world.finish()
+
+    (body,) = world.asked_of_rest("POST", "/Record/")
+    assert "auto" == body["transcription_type"]
+    assert [] == [name for name in body if "language" in name or "locale" in name]
 
 
 async def test_stop_without_start(make_rest_world: Make) -> None:
