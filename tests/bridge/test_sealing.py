@@ -52,7 +52,7 @@ def test_every_changed_byte_is_noticed() -> None:
             opened(KEY, "1." + base64.urlsafe_b64encode(changed).decode(), "SHOP")
 
 
-@pytest.mark.parametrize("text", ["", "sesame", "1.", "1.!!", "1.AAAA", "2.AAAA"])
+@pytest.mark.parametrize("text", ["", "sesame", "1.", "1.!!", "1.A", "1.AAAA", "2.AAAA"])
 def test_what_was_never_sealed_is_refused(text: str) -> None:
     """Anything else ends in one error, not in a traceback."""
     with pytest.raises(SealBroken):

@@ -59,6 +59,7 @@ async def test_id_comes_back(make_world: Make, given: Any) -> None:
         f"Api-Key {KEY}",
         f"api-key  {KEY} ",
     ],
+    ids=["Basic", "basic", "Api-Key", "api-key"],
 )
 async def test_credentials_that_open(make_world: Make, header: str) -> None:
     """HTTP Basic and API keys both open the API."""

@@ -54,7 +54,6 @@ async def create(api: Api, args: Args) -> Json:
 async def get(api: Api, args: Args) -> Json:
     """Show an app."""
     app_hash = args.text("app")
-    args.flag("with numbers")
     args.end()
     numbers = await assigned(api, app_hash)
     if api.apps.is_pinned(app_hash):
