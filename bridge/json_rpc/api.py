@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The parts of the bridge that methods reach; `breaks` None = commands cannot be broken."""
+    """The parts of the bridge that methods reach."""
 
     runtime: Runtime
     apps: StoredApps
     outbound: Outbound
     account: AccountRest | None
-    breaks: Breaks | None = None
+    breaks: Breaks
     #: Held while something is changed at Plivo, which has no transactions.
     locks: Locks = field(default_factory=Locks)
 

@@ -34,6 +34,8 @@ class Code(IntEnum):
     INVALID_CLI = 1102
     CLI_MISSING = 1103
     CALL_NOT_FOUND = 1201
+    NOT_ANSWERED = 1202
+    TRANSFER_LIMIT = 1203
     DID_NOT_FOUND = 1301
     DID_NOT_ASSIGNED = 1302
     REST_UNAVAILABLE = 1401
@@ -63,6 +65,8 @@ MEANINGS: Final[dict[Code, str]] = {
     Code.INVALID_CLI: "this is neither BLOCKED nor an international phone number",
     Code.CLI_MISSING: "BLOCKED, and the app has no number that can be shown instead",
     Code.CALL_NOT_FOUND: "no call has this callid",
+    Code.NOT_ANSWERED: "the call still rings; nothing runs that could be ended",
+    Code.TRANSFER_LIMIT: "the call was transferred as often as Plivo allows",
     Code.DID_NOT_FOUND: "the Plivo account does not rent this number",
     Code.DID_NOT_ASSIGNED: "the number does not belong to this app",
     Code.REST_UNAVAILABLE: "Plivo's REST API is switched off, or did not answer",

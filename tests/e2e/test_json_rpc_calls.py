@@ -173,10 +173,10 @@ async def test_hangup_of_a_call_that_plivo_knows_no_more(make_world: Make) -> No
         (-1, Code.INVALID_PARAMS),
         (1.5, Code.INVALID_PARAMS),
         (True, Code.INVALID_PARAMS),
-        (10**400, Code.INVALID_PARAMS),
+        pytest.param(10**400, Code.INVALID_PARAMS, id="huge"),
     ],
 )
-@pytest.mark.parametrize("method", ["calls.hangup"])
+@pytest.mark.parametrize("method", ["calls.hangup", "calls.realtime_break"])
 async def test_callids_that_are_none(
     make_world: Make, method: str, callid: Any, code: Code
 ) -> None:
@@ -195,15 +195,17 @@ async def test_hangup_when_plivo_fails(make_world: Make) -> None:
     assert Code.REST_UNKNOWN == (await rpc.fails("calls.hangup", 1))[0]
 
 
-async def test_break_without_anything_that_can(make_world: Make) -> None:
-    """As long as nothing ends commands, the method says so and leaves the call alone."""
-    rpc = await make_rpc(make_world, WAIT)
-    endpoint = rpc.world.bridge.api
-    if endpoint.breaks is not None:
-        pytest.skip("commands can be ended")
+async def test_break_ends_the_command(make_world: Make) -> None:
+    """The app hears BREAK, and gives the next command; a call that is over has none to end."""
+    rpc = await make_rpc(make_world, WAIT, WAIT)
     rpc.world.dial()
     await rpc.world.passes(3)
+    assert True is await rpc.call("calls.realtime_break", 1)
+    await rpc.world.passes(1)
+    (first, second) = rpc.world.app.requests
+    assert ("", "") == (first["command"], first["command_error"])
+    assert ("wait", True) == (second["command"], second["command_error"].startswith("BREAK"))
 
-    code, message = await rpc.fails("calls.realtime_break", 1)
-    assert (Code.NOT_SUPPORTED, True) == (code, "yet" in message)
-    assert 1 == len(rpc.world.plivo.calls)
+    await rpc.call("calls.hangup", 1)
+    await rpc.world.delivered()
+    assert False is await rpc.call("calls.realtime_break", 1, None)

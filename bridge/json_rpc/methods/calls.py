@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field
 
 from bridge.json_rpc.api import told_by_plivo
 from bridge.json_rpc.errors import Code, RpcError
+from bridge.json_rpc.methods.apps import assigned
 from bridge.json_rpc.methods.method import Method
 from bridge.outbound.service import NotQueued
 from bridge.plivo.rest_errors import PlivoNotFound
@@ -59,8 +60,8 @@ async def realtime(api: Api, args: Args) -> str:
 
 async def _shown(api: Api, app: App) -> str:
     """Give the number that stands in for a withheld one: Plivo cannot withhold any."""
-    assigned = await api.runtime.store.list_records("did", scope=app.hash, limit=1)
-    known = [app.settings.blocked_caller_id, *app.settings.numbers, *(row.key for row in assigned)]
+    numbers = [*app.settings.numbers, *await assigned(api, app.hash)]
+    known = [app.settings.blocked_caller_id, *numbers]
     shown = next((number for number in known if number), None)
     if shown is None:
         raise RpcError(
@@ -93,20 +94,23 @@ async def realtime_break(api: Api, args: Args) -> bool:
     callid = args.whole("callid")
     args.mapping("options")
     args.end()
-    if api.breaks is None:
-        raise RpcError(Code.NOT_SUPPORTED, "this version cannot end the command of a call yet")
-    state = await _call(api, callid)
-    if state.phase is Phase.ENDED:
-        return False
-    with told_by_plivo():
-        return await api.breaks.end_command(callid)
+    if callid > CALLID_MAX:
+        raise _unknown(callid)
+    outcome = await api.breaks.break_command(callid)
+    if outcome.is_error:
+        raise RpcError(Code[outcome.code], outcome.sentence)
+    return outcome.broken
 
 
 async def _call(api: Api, callid: int) -> CallState:
     stored = await api.runtime.store.load_call(callid) if callid <= CALLID_MAX else None
     if stored is None:
-        raise RpcError(Code.CALL_NOT_FOUND, f"there is no call {callid}")
+        raise _unknown(callid)
     return load(stored.blob, stored.version)
+
+
+def _unknown(callid: int) -> RpcError:
+    return RpcError(Code.CALL_NOT_FOUND, f"there is no call {callid}")
 
 
 METHODS: Final = (
