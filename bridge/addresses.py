@@ -41,6 +41,11 @@ def continuation_url(public_url: str, app: str, callid: int, step: int, kind: st
     return f"{public_url}/plivo/{_quoted(app)}/{callid}/{step}/{kind}{RETRIES}"
 
 
+def notice_url(public_url: str, app: str, callid: int, step: int, notice: str) -> str:
+    """Address of a notification that is asked for through REST; `notice` is kind/name."""
+    return f"{public_url}/plivo/{_quoted(app)}/{callid}/{step}/notice/{notice}{RETRIES}"
+
+
 #: There are a few apps, and each document names one.
 _quoted = lru_cache(maxsize=256)(quote)
 
@@ -131,5 +136,6 @@ __all__ = [
     "WAV_TYPE",
     "DocumentAddresses",
     "continuation_url",
+    "notice_url",
     "unguessable",
 ]

@@ -12,18 +12,21 @@ from aiohttp import web
 from bridge.assets import asset
 from bridge.breaks import Breaks
 from bridge.clock import SystemClock
+from bridge.door import Door, most_connections
 from bridge.hangups import Hangups
 from bridge.health import Health
 from bridge.json_rpc.api import Api
 from bridge.json_rpc.endpoint import Endpoint
 from bridge.media import Library, MediaServer
 from bridge.metrics import Metrics
+from bridge.operators.admin import Admin
 from bridge.outbound.service import Outbound
 from bridge.outbox import Outbox
 from bridge.plivo.rest import PlivoRest
 from bridge.plivo.rest_account import AccountRest
 from bridge.plivo.rest_request import RestTransport
 from bridge.reconcile import Reconciler
+from bridge.recordings.transcripts import Transcripts
 from bridge.rest_actions import RestActions
 from bridge.room_looks import RoomLooks
 from bridge.rooms import Rooms
@@ -61,6 +64,7 @@ class Bridge:
         self._sessions: list[aiohttp.ClientSession] = []
         self._loops: list[asyncio.Task[None]] = []
         self._transport: AppTransport | None = None
+        self._listener: asyncio.Server | None = None
         self.store = open_store(settings.store, durability=settings.store_durability)
         self.port = 0
         self.admin_port = 0
@@ -91,9 +95,15 @@ class Bridge:
         self.looks = RoomLooks(runtime, session, self.outbox, rooms)
         self.stored_apps = StoredApps(runtime)
         await self.stored_apps.load()
-        webhooks = Webhooks(runtime, session, self.hangups, rooms, self.stored_apps)
+        transcripts = Transcripts(runtime, session, self.outbox, self._client())
+        webhooks = Webhooks(
+            runtime, session, self.hangups, rooms, self.stored_apps, transcripts=transcripts
+        )
         asset("music")  # synthesised now rather than while a caller waits
-        public = web.Application(client_max_size=settings.max_webhook_bytes)
+        self.door = self.health.door = Door(most_connections(settings.max_connections))
+        public = web.Application(
+            client_max_size=settings.max_webhook_bytes, middlewares=[self.door.middleware()]
+        )
         public.add_routes(webhooks.routes())
         account = self._rest(AccountRest)
         self.api = Api(runtime, self.stored_apps, self.outbound, account, self.breaks)
@@ -104,7 +114,10 @@ class Bridge:
                 public.router.add_route(method, prefix + "/media/{name}", media.serve)
         admin = web.Application()
         admin.add_routes(self.health.routes())
-        self.port = await self._listen(public, settings.listen.host, settings.listen.port)
+        admin.add_routes(Admin(runtime, session, self.hangups, self.breaks).routes())
+        host, port = settings.listen.host, settings.listen.port
+        self._listener = await self.door.listen(await self._runner(public), host, port)
+        self.port = self._listener.sockets[0].getsockname()[1]
         self.admin_port = await self._listen(
             admin, settings.admin_listen.host, settings.admin_listen.port
         )
@@ -137,6 +150,9 @@ class Bridge:
         self.outbound.stop()
         for task in self._loops[1:]:
             task.cancel()
+        if self._listener is not None:
+            self._listener.close()
+            self.door.close()
         for runner in self._runners[:1]:
             await runner.cleanup()
         await drain(self.settings.shutdown_grace_s)
@@ -148,7 +164,7 @@ class Bridge:
             await session.close()
         await self.store.close()
 
-    async def _listen(self, app: web.Application, host: str, port: int) -> int:
+    async def _runner(self, app: web.Application) -> web.AppRunner:
         runner = web.AppRunner(
             app,
             access_log=None,
@@ -157,6 +173,10 @@ class Bridge:
         )
         await runner.setup()
         self._runners.append(runner)
+        return runner
+
+    async def _listen(self, app: web.Application, host: str, port: int) -> int:
+        runner = await self._runner(app)
         site = web.TCPSite(runner, host, port, backlog=1024)
         await site.start()
         chosen: int = runner.addresses[0][1]

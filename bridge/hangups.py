@@ -16,6 +16,7 @@ import structlog
 from bridge import steps
 from bridge.cdr import writing as cdr
 from bridge.new_call import new_call
+from bridge.replicas import over
 from bridge.rooms import left_row
 from bridge.state import CallState, Phase
 from bridge.stays import stay_of
@@ -85,6 +86,16 @@ class Hangups:
         if len(self._over) > MOST_OVER:
             self._over.popitem(last=False)
 
+    async def _tell_replicas(self, app_hash: str, uuid: str) -> int | None:
+        """Keep other replicas from creating a call that is over; gives its callid if one just did."""
+        store = self._runtime.store
+        if not store.shared:
+            return None
+        note = over(app_hash, uuid, self._runtime.clock.now() + OVER_FOR_S)
+        with suppress(Conflict):
+            await store.commit(Commit(records=[note]))
+        return await store.find_call(app_hash, uuid)
+
     async def end(self, app: App, form: Mapping[str, str], line: Line, token: str = "") -> None:
         """Take note of a hangup webhook; a repetition does nothing.
 
@@ -100,7 +111,10 @@ class Hangups:
                     # The caller gave up before the app ever heard of the call.
                     log.info("call.never_asked", app=app.hash, uuid=uuid)
                     self._note_over(app.hash, uuid)
-                    return
+                    callid = await self._tell_replicas(app.hash, uuid)
+                    if callid is None:
+                        return
+            if callid is None:
                 state = await new_call(self._runtime, app, form)
                 state.call_status = _status_of_unknown(form)
                 line["call"] = state.callid
@@ -164,7 +178,7 @@ class Hangups:
             due = now + REASON_GRACE_S
         elif state.start is not None:
             transaction.close(self._end_of(state, form, stay))
-        elif self._session.in_turn(state.callid):
+        elif self._session.in_turn(state.callid) or await self._session.replicas.turn_of(state):
             due = now + runtime.settings.app_timeout_s + 1
         state.phase = Phase.ENDED
         state.ended_at = now
@@ -227,11 +241,14 @@ class Hangups:
                 return
             transaction = Transaction(self._runtime, app, state)
             transaction.note(recorded=name)
-            row = transaction.recording(name, event.url, event.recording_id, ready=True)
+            row = transaction.recording(
+                name, event.url, event.recording_id, ready=True, ms=event.duration_ms
+            )
             open_here = step == state.step and any(map(_records, steps.awaited(state)))
             if not open_here:
                 # The command went on: only the file matters, and a turn may be in progress.
-                await self._runtime.store.commit(Commit(recordings=[row]))
+                change = Commit(recordings=[row], records=await transaction.indexed())
+                await self._runtime.store.commit(change)
                 return
             transaction.keep(row)
             if state.phase is Phase.ENDED:

@@ -11,6 +11,7 @@ from bridge.store.protocol import StoreError
 
 if TYPE_CHECKING:
     from bridge.outbound.service import Outbound
+    from bridge.door import Door
     from bridge.runtime import Runtime
 
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 #: about no call. By it `rt-bridge doctor` sees whether the public URL leads here.
 INSTANCE: Final = "X-RT-Bridge-Instance"
 #: Kinds of outbox rows that somebody waits for; the others are housekeeping of rooms.
-DELIVERIES: Final = ("final", "kick")
+DELIVERIES: Final = ("final", "kick", "transcript")
 
 
 class Health:
@@ -28,6 +29,8 @@ class Health:
         self._runtime = runtime
         self._outbound = outbound
         #: Set when the process was told to stop.
+        #: The door of the other listener, once it is open.
+        self.door: Door | None = None
         self.draining = False
 
     def routes(self) -> list[web.RouteDef]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 import structlog
 
+from bridge.addresses import notice_url
 from bridge.live_calls import CallRefused, live_call, mark_hung_up
 from bridge.locks import Locks
 from bridge.plivo.rest_errors import PlivoNotFound, PlivoRefused, PlivoRestError
@@ -70,7 +71,11 @@ class RestActions:
                     state.uuid,
                     time_limit_s=action.time_limit,
                     record_channel_type="stereo" if action.stereo else "mono",
+                    callback_url=self._notice(state, "call_recording"),
                     transcription_type="auto" if action.transcribe else None,
+                    transcription_url=self._notice(state, "transcript")
+                    if action.transcribe
+                    else None,
                 )
                 return RestDone(recording.recording_id, recording.url)
             case StopRecording():
@@ -98,6 +103,12 @@ class RestActions:
             sentence = f"hangup_callid.callid: Plivo knows no live call {action.callid} any more"
             return RestFailed("CALL_ENDED", sentence)
         return RestDone()
+
+    def _notice(self, state: CallState, kind: str) -> str:
+        """Address of a notification about what the open command has started."""
+        notice = f"{kind}/{state.running.context.name}"
+        public_url = self._runtime.settings.public_url
+        return notice_url(public_url, state.app, state.callid, state.step, notice)
 
     async def _stop(self, rest: PlivoRest, state: CallState) -> None:
         """Stop the recordings the app has started, and none that somebody else has."""

@@ -14,8 +14,16 @@ from bridge import steps
 from bridge.addresses import RETRIES, SOUNDS_TYPE, DocumentAddresses
 from bridge.assets import asset
 from bridge.cdr.writing import leg_over
+from bridge.recordings.index import CALL, CALLER, Seen, indexed
 from bridge.state import Phase, dump, open_command
-from bridge.store.protocol import CallWrite, Commit, HistoryRow, OutboxRow, RecordingRow
+from bridge.store.protocol import (
+    CallWrite,
+    Commit,
+    HistoryRow,
+    OutboxRow,
+    RecordingRow,
+    RecordWrite,
+)
 from mappings._kernel.actions import (
     FindRecording,
     KeepRecording,
@@ -63,6 +71,9 @@ class Transaction:
         self.change = Commit()
         self.document: bytes | None = None
         self._record: dict[str, Any] = {}
+        self._recordings: list[Seen] = []
+        #: What the open command was told last.
+        self._heard: Event | None = None
         self._opened = open_command(state)
 
     def note(self, **fields: Any) -> None:
@@ -101,12 +112,14 @@ class Transaction:
         """Feed an event to the open command and settle what comes of it."""
         if self.state.command == "dialout":
             await leg_over(self, event)
+        self._heard = event
         outcome = steps.feed(self.state, event)
         self._append(EventReceived(event))
         await self._settle(outcome)
 
     def close(self, event: Event) -> None:
         """Feed an event after which the command can only be over (the call has ended)."""
+        self._heard = event
         outcome = steps.feed(self.state, event)
         self._append(EventReceived(event))
         if isinstance(outcome, Finished):
@@ -193,8 +206,10 @@ class Transaction:
                         why=effect.text,
                     )
                 case KeepRecording():
-                    self.keep(self.recording(effect.name, effect.url, effect.recording_id))
+                    ms = getattr(self._heard, "duration_ms", -1)
+                    self.keep(self.recording(effect.name, effect.url, effect.recording_id, ms=ms))
                 case RememberCallRecording():
+                    self._remember(effect.recording_id)
                     self.state.call_recording = effect.recording_id
                     if not effect.recording_id:
                         self.state.recordings = []
@@ -202,11 +217,32 @@ class Transaction:
                     assert_never(effect)
 
     def recording(
-        self, name: str, url: str, recording_id: str, *, ready: bool = False
+        self, name: str, url: str, recording_id: str, *, ready: bool = False, ms: int = -1
     ) -> RecordingRow:
-        """Make the row that binds a recording's name for as long as settings say."""
+        """Make the row that binds a recording's name for as long as settings say.
+
+        `ms` is its length, -1 when nobody told. It is indexed as well, see `indexed`.
+        """
+        if url or recording_id:
+            self._recordings.append(Seen(name, recording_id, CALLER, url, ms))
         expires = self.runtime.clock.now() + self.runtime.settings.recording_ttl_s
         return RecordingRow(name, self.app.hash, url, recording_id, ready, expires)
+
+    def _remember(self, recording_id: str) -> None:
+        """Index the recording of the call that was just started; "" = it was stopped."""
+        if recording_id:
+            url = getattr(self._heard, "recording_url", "") or getattr(self._heard, "url", "")
+            wanted = bool(getattr(self.state.running.params, "transcription", False))
+            seen = Seen(recording_id, recording_id, CALL, url, transcribed=wanted)
+            self._recordings.append(seen)
+
+    async def indexed(self) -> list[RecordWrite]:
+        """Give what the index of recordings learns of this step."""
+        writes = [
+            await indexed(self.runtime, self.app.hash, self.state.callid, seen)
+            for seen in self._recordings
+        ]
+        return [write for write in writes if write is not None]
 
     def hand_out(self, verbs: Sequence[Verb]) -> None:
         """Make the next document of the call and wait for its continuation.
@@ -282,6 +318,7 @@ class Transaction:
 
     def _count(self, now: tuple[str, int] | None) -> None:
         counts = self.runtime.open_commands
+        self.change.records += await self.indexed()
         if self._opened != now:
             if self._opened is not None:
                 counts[self._opened] -= 1

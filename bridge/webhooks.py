@@ -22,6 +22,7 @@ from bridge.cdr.callbacks import leg_noticed
 from bridge.hangups import is_hangup
 from bridge.health import INSTANCE
 from bridge.plivo.signature import verify
+from bridge.recordings.transcripts import MOST_BYTES
 from bridge.rescue import Rescue
 from bridge.session import HANGUP
 from bridge.store.patience import deadline
@@ -34,6 +35,7 @@ from mappings._plivo.verbs import NextKind, NoticeKind
 
 if TYPE_CHECKING:
     from bridge.hangups import Hangups
+    from bridge.recordings.transcripts import Transcripts
     from bridge.rooms import Rooms
     from bridge.runtime import App, Runtime
     from bridge.session import Session
@@ -70,13 +72,15 @@ class Webhooks:
         hangups: Hangups,
         rooms: Rooms,
         stored_apps: StoredApps,
+        *,
+        transcripts: Transcripts,
     ) -> None:
         self._runtime = runtime
         self._stored_apps = stored_apps
         self._session = session
         self._hangups = hangups
         self._rooms = rooms
-        self._faults: dict[tuple[str, str], int] = {}
+        self._transcripts = transcripts
         settings = runtime.settings
         self._tokens = [token.get_secret_value() for token in settings.plivo_auth_tokens]
         self._public_url = settings.public_url
@@ -169,6 +173,8 @@ class Webhooks:
 
     async def _read(self, request: web.Request) -> Form:
         """Read and verify the parameters. Raises 403, 400 or 413."""
+        if request.match_info.get("kind") == "transcript":
+            request = request.clone(client_max_size=MOST_BYTES)
         try:
             body = await request.read() if request.can_read_body else b""
         except (ClientPayloadError, web.RequestPayloadError, ConnectionError, ValueError):
@@ -193,7 +199,8 @@ class Webhooks:
         form = dict(pairs)
         if "?" in path:
             form = {**dict(_pairs(path.partition("?")[2].encode())), **form}
-        uuid = form.get("CallUUID", "")
+        # Transcripts, and whatever was asked for through REST, are spelt so.
+        uuid = form.setdefault("CallUUID", form.get("call_uuid", ""))
         if not uuid or len(uuid) > LONGEST_UUID or not uuid.isprintable():
             raise web.HTTPBadRequest(text="The parameter CallUUID is missing or is no CallUUID.\n")
         return form
@@ -261,6 +268,10 @@ class Webhooks:
             case "dial":
                 _dialled(app, callid, form)
                 await leg_noticed(self._session, app, callid, step, form)
+            case "call_recording":
+                await self._transcripts.recorded(app, callid, form)
+            case "transcript":
+                await self._transcripts.transcribed(app, callid, at["name"], form)
             case "room" | "room_autoleave":
                 await self._rooms.noticed(
                     callid, step, form, leave_when_alone=kind == "room_autoleave"

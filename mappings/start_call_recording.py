@@ -4,7 +4,7 @@
 |---|---|---|---|
 | announce | Speak or Play before the recording starts | none | unknown id → MEDIA_NOT_FOUND |
 | feeds | record_channel_type | both | all, both, leg_a, leg_b; Plivo records both legs in any case: one leg alone gives a stereo file with both |
-| transcription | transcription_type=auto | false | English only |
+| transcription | transcription_type=auto | false | English only; the text goes to the app's transcript_url |
 | locale | none | "" | Plivo transcribes English only: another language is noted |
 | ner, pii, sentiment | none | not set | no counterpart: accepted and noted |
 

@@ -146,7 +146,7 @@ def _record(root: etree._Element, verb: Record, at: Addresses) -> None:
         root,
         "Record",
         action=at.next(Next("recording")),
-        callbackUrl=at.notice(Notice("recording")),
+        callbackUrl=at.notice(Notice("call_recording" if verb.record_session else "recording")),
         maxLength=str(verb.max_length),
     )
     if verb.timeout is not None:
@@ -160,6 +160,7 @@ def _record(root: etree._Element, verb: Record, at: Addresses) -> None:
         element.set("recordChannelType", "stereo" if verb.stereo else "mono")
     if verb.transcribe:
         element.set("transcriptionType", "auto")
+        element.set("transcriptionUrl", at.notice(Notice("transcript")))
 
 
 def _dial(root: etree._Element, verb: Dial, at: Addresses) -> None:

@@ -59,6 +59,115 @@ def cdr(  # noqa: PLR0917 -- click passes options by name
     sys.exit(cdr_main(output_format, app, callid, since, until, limit, output, redact=redact))
 
 
-COMMANDS: Final = (cdr,)
+_STATUS: Final = (
+    "Exit status: 0 done; 1 refused; 2 wrong usage or settings; 3 the bridge cannot be reached."
+)
 
-__all__ = ["COMMANDS", "cdr"]
+
+@click.command(epilog=_STATUS)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How to print them; json is one object per line.",
+)
+@click.option("--app", metavar="HASH", help="Only calls of this app.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="At most."
+)
+def calls(output_format: str, app: str | None, limit: int) -> None:
+    """List the live calls, the newest first.
+
+    Asks the running bridge on BRIDGE_ADMIN_LISTEN with BRIDGE_ADMIN_TOKEN. Numbers are masked.
+    """
+    from bridge.operators.calls import calls_main  # noqa: PLC0415 -- keeps --help fast
+
+    sys.exit(calls_main(output_format, app, limit))
+
+
+@click.command(epilog=_STATUS)
+@click.argument("callid", type=click.IntRange(1))
+def hangup(callid: int) -> None:
+    """End a live call.
+
+    Its app hears of it as of any hangup. A call that Plivo knows no more is ended in the bridge alone.
+    """
+    from bridge.operators.calls import act_main  # noqa: PLC0415 -- keeps --help fast
+
+    sys.exit(act_main("hangup", callid))
+
+
+@click.command("break", epilog=_STATUS)
+@click.argument("callid", type=click.IntRange(1))
+def break_command(callid: int) -> None:
+    """End the command that a live call is running.
+
+    The app is told command_error BREAK and says how the call goes on. Works as calls.realtime_break of the JSON-RPC API does.
+    """
+    from bridge.operators.calls import act_main  # noqa: PLC0415 -- keeps --help fast
+
+    sys.exit(act_main("break", callid))
+
+
+_LISTED: Final = (
+    "Exit status: 0 listed or shown; 1 there is none, or the store cannot be read; 2 wrong usage or "
+    "settings."
+)
+_format = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How to print; json is one object per line.",
+)
+
+
+@click.group(epilog=_LISTED, invoke_without_command=True)
+@_format
+@click.option("--app", metavar="HASH", help="Only recordings of this app.")
+@click.option("--call", "callid", type=click.IntRange(1), metavar="CALLID", help="Only this call.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="At most."
+)
+@click.pass_context
+def recordings(
+    context: click.Context, output_format: str, app: str | None, callid: int | None, limit: int
+) -> None:
+    """List recordings, the newest first.
+
+    Those of the commands record (of the caller) and start_call_recording (of the call), as long as their names can be used. Read from the
+    store of the settings, which a running bridge may be using.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from bridge.operators.recordings import list_main  # noqa: PLC0415 -- imports the store
+
+    sys.exit(list_main(output_format, app, callid, limit))
+
+
+@recordings.command(epilog=_LISTED)
+@click.argument("name")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print it.",
+)
+def show(name: str, output_format: str) -> None:
+    """Print the transcript of a recording.
+
+    NAME is the one its app knows it by, and which the list shows.
+    """
+    from bridge.operators.recordings import show_main  # noqa: PLC0415 -- imports the store
+
+    sys.exit(show_main(name, output_format))
+
+
+COMMANDS: Final = (cdr, calls, hangup, break_command, recordings)
+
+__all__ = ["COMMANDS", "break_command", "calls", "cdr", "hangup", "recordings"]

@@ -60,9 +60,9 @@ START_CALL_RECORDING: Final = Fidelity(
             "param",
             "transcription",
             "approximated",
-            "Plivo is asked to transcribe the recording.",
+            "Plivo is asked to transcribe the recording; the text is kept with it and posted to the app's transcript_url.",
             "test_transcription",
-            "The text stays at Plivo, and when not set transcription is off, since there is no account default to take.",
+            "When not set transcription is off, since there is no account default to take.",
         ),
         Row(
             "result",

@@ -167,9 +167,11 @@ def _sound(sound: Sound, at: Addresses) -> str:
 
 
 def _record(verb: Record, at: Addresses) -> str:
+    # The file of a whole call is nothing that the open command waits for.
+    notice = Notice("call_recording" if verb.record_session else "recording")
     head = (
         f'<Record action="{_quoted(at.next(Next("recording")))}"'
-        f' callbackUrl="{_quoted(at.notice(Notice("recording")))}" maxLength="{verb.max_length}"'
+        f' callbackUrl="{_quoted(at.notice(notice))}" maxLength="{verb.max_length}"'
     )
     parts = [head]
     if verb.timeout is not None:
@@ -182,7 +184,8 @@ def _record(verb: Record, at: Addresses) -> str:
         channels = "stereo" if verb.stereo else "mono"
         parts.append(f' recordSession="true" recordChannelType="{channels}"')
     if verb.transcribe:
-        parts.append(' transcriptionType="auto"')
+        url = _quoted(at.notice(Notice("transcript")))
+        parts.append(f' transcriptionType="auto" transcriptionUrl="{url}"')
     return "".join([*parts, "/>"])
 
 

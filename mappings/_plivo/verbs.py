@@ -15,7 +15,7 @@ from mappings._kernel.values import value_class
 
 #: `break` is where a call is transferred to, to end its command (calls.realtime_break).
 NextKind = Literal["next", "digits", "speech", "recording", "dial", "conference", "break"]
-NoticeKind = Literal["recording", "dial", "room", "room_autoleave"]
+NoticeKind = Literal["recording", "call_recording", "transcript", "dial", "room", "room_autoleave"]
 AssetName = Literal["silence", "music"]
 
 

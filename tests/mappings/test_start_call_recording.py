@@ -36,7 +36,7 @@ START = StartRecording(time_limit=86_400, stereo=True, transcribe=False)
 SESSION = """
     <Response>
       <Record action="https://bridge.test/next/recording"
-        callbackUrl="https://bridge.test/notice/recording" maxLength="86400"
+        callbackUrl="https://bridge.test/notice/call_recording" maxLength="86400"
         recordSession="true" recordChannelType="stereo"/>
       <Redirect>https://bridge.test/next/next</Redirect>
     </Response>
@@ -275,7 +275,7 @@ def test_without_rest_the_announcement_is_in_the_same_document() -> None:
             <Response>
               <Speak voice="MAN" language="en-GB">This call is recorded.</Speak>
               <Record action="https://bridge.test/next/recording"
-                callbackUrl="https://bridge.test/notice/recording" maxLength="86400"
+                callbackUrl="https://bridge.test/notice/call_recording" maxLength="86400"
                 recordSession="true" recordChannelType="stereo"/>
               <Redirect>https://bridge.test/next/next</Redirect>
             </Response>
@@ -294,7 +294,7 @@ def test_without_rest_a_ringing_call_is_answered_first() -> None:
             <Response>
               <Play>https://bridge.test/asset/silence.wav</Play>
               <Record action="https://bridge.test/next/recording"
-                callbackUrl="https://bridge.test/notice/recording" maxLength="86400"
+                callbackUrl="https://bridge.test/notice/call_recording" maxLength="86400"
                 recordSession="true" recordChannelType="stereo"/>
               <Redirect>https://bridge.test/next/next</Redirect>
             </Response>
@@ -310,8 +310,9 @@ def test_without_rest_transcription_is_an_attribute() -> None:
         >> Document("""
             <Response>
               <Record action="https://bridge.test/next/recording"
-                callbackUrl="https://bridge.test/notice/recording" maxLength="86400"
-                recordSession="true" recordChannelType="stereo" transcriptionType="auto"/>
+                callbackUrl="https://bridge.test/notice/call_recording" maxLength="86400"
+                recordSession="true" recordChannelType="stereo" transcriptionType="auto"
+                transcriptionUrl="https://bridge.test/notice/transcript"/>
               <Redirect>https://bridge.test/next/next</Redirect>
             </Response>
         """)

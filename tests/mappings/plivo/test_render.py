@@ -105,15 +105,24 @@ CASES: list[tuple[Verb, str]] = [
         Record(86_400, record_session=True, transcribe=True),
         (
             '<Record action="https://bridge.test/next/recording"'
-            ' callbackUrl="https://bridge.test/notice/recording" maxLength="86400"'
-            ' recordSession="true" recordChannelType="stereo" transcriptionType="auto"/>'
+            ' callbackUrl="https://bridge.test/notice/call_recording" maxLength="86400"'
+            ' recordSession="true" recordChannelType="stereo" transcriptionType="auto"'
+            ' transcriptionUrl="https://bridge.test/notice/transcript"/>'
+        ),
+    ),
+    (
+        Record(60, transcribe=True),
+        (
+            '<Record action="https://bridge.test/next/recording"'
+            ' callbackUrl="https://bridge.test/notice/recording" maxLength="60"'
+            ' transcriptionType="auto" transcriptionUrl="https://bridge.test/notice/transcript"/>'
         ),
     ),
     (
         Record(86_400, record_session=True, stereo=False),
         (
             '<Record action="https://bridge.test/next/recording"'
-            ' callbackUrl="https://bridge.test/notice/recording" maxLength="86400"'
+            ' callbackUrl="https://bridge.test/notice/call_recording" maxLength="86400"'
             ' recordSession="true" recordChannelType="mono"/>'
         ),
     ),
