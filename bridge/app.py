@@ -12,21 +12,19 @@ from aiohttp import web
 from bridge.assets import asset
 from bridge.breaks import Breaks
 from bridge.clock import SystemClock
-from bridge.door import Door, most_connections
 from bridge.hangups import Hangups
 from bridge.health import Health
 from bridge.json_rpc.api import Api
 from bridge.json_rpc.endpoint import Endpoint
 from bridge.media import Library, MediaServer
 from bridge.metrics import Metrics
-from bridge.operators.admin import Admin
 from bridge.outbound.service import Outbound
+from bridge.operators.admin import Admin
 from bridge.outbox import Outbox
 from bridge.plivo.rest import PlivoRest
 from bridge.plivo.rest_account import AccountRest
 from bridge.plivo.rest_request import RestTransport
 from bridge.reconcile import Reconciler
-from bridge.recordings.transcripts import Transcripts
 from bridge.rest_actions import RestActions
 from bridge.room_looks import RoomLooks
 from bridge.rooms import Rooms
@@ -64,7 +62,6 @@ class Bridge:
         self._sessions: list[aiohttp.ClientSession] = []
         self._loops: list[asyncio.Task[None]] = []
         self._transport: AppTransport | None = None
-        self._listener: asyncio.Server | None = None
         self.store = open_store(settings.store, durability=settings.store_durability)
         self.port = 0
         self.admin_port = 0
@@ -100,10 +97,7 @@ class Bridge:
             runtime, session, self.hangups, rooms, self.stored_apps, transcripts=transcripts
         )
         asset("music")  # synthesised now rather than while a caller waits
-        self.door = self.health.door = Door(most_connections(settings.max_connections))
-        public = web.Application(
-            client_max_size=settings.max_webhook_bytes, middlewares=[self.door.middleware()]
-        )
+        public = web.Application(client_max_size=settings.max_webhook_bytes)
         public.add_routes(webhooks.routes())
         account = self._rest(AccountRest)
         self.api = Api(runtime, self.stored_apps, self.outbound, account, self.breaks)
@@ -150,9 +144,6 @@ class Bridge:
         self.outbound.stop()
         for task in self._loops[1:]:
             task.cancel()
-        if self._listener is not None:
-            self._listener.close()
-            self.door.close()
         for runner in self._runners[:1]:
             await runner.cleanup()
         await drain(self.settings.shutdown_grace_s)
@@ -164,7 +155,7 @@ class Bridge:
             await session.close()
         await self.store.close()
 
-    async def _runner(self, app: web.Application) -> web.AppRunner:
+    async def _listen(self, app: web.Application, host: str, port: int) -> int:
         runner = web.AppRunner(
             app,
             access_log=None,
@@ -173,10 +164,6 @@ class Bridge:
         )
         await runner.setup()
         self._runners.append(runner)
-        return runner
-
-    async def _listen(self, app: web.Application, host: str, port: int) -> int:
-        runner = await self._runner(app)
         site = web.TCPSite(runner, host, port, backlog=1024)
         await site.start()
         chosen: int = runner.addresses[0][1]

@@ -11,7 +11,6 @@ from bridge.store.protocol import StoreError
 
 if TYPE_CHECKING:
     from bridge.outbound.service import Outbound
-    from bridge.door import Door
     from bridge.runtime import Runtime
 
 
@@ -29,8 +28,6 @@ class Health:
         self._runtime = runtime
         self._outbound = outbound
         #: Set when the process was told to stop.
-        #: The door of the other listener, once it is open.
-        self.door: Door | None = None
         self.draining = False
 
     def routes(self) -> list[web.RouteDef]:
