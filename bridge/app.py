@@ -18,13 +18,14 @@ from bridge.json_rpc.api import Api
 from bridge.json_rpc.endpoint import Endpoint
 from bridge.media import Library, MediaServer
 from bridge.metrics import Metrics
-from bridge.outbound.service import Outbound
 from bridge.operators.admin import Admin
+from bridge.outbound.service import Outbound
 from bridge.outbox import Outbox
 from bridge.plivo.rest import PlivoRest
 from bridge.plivo.rest_account import AccountRest
 from bridge.plivo.rest_request import RestTransport
 from bridge.reconcile import Reconciler
+from bridge.recordings.transcripts import Transcripts
 from bridge.rest_actions import RestActions
 from bridge.room_looks import RoomLooks
 from bridge.rooms import Rooms
@@ -109,9 +110,7 @@ class Bridge:
         admin = web.Application()
         admin.add_routes(self.health.routes())
         admin.add_routes(Admin(runtime, session, self.hangups, self.breaks).routes())
-        host, port = settings.listen.host, settings.listen.port
-        self._listener = await self.door.listen(await self._runner(public), host, port)
-        self.port = self._listener.sockets[0].getsockname()[1]
+        self.port = await self._listen(public, settings.listen.host, settings.listen.port)
         self.admin_port = await self._listen(
             admin, settings.admin_listen.host, settings.admin_listen.port
         )
