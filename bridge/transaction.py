@@ -312,13 +312,13 @@ class Transaction:
             now,
             state.ended_at,
         )
+        self.change.records += await self.indexed()
         await self.runtime.store.commit(self.change)
         state.version = version
         self._count(open_command(state))
 
     def _count(self, now: tuple[str, int] | None) -> None:
         counts = self.runtime.open_commands
-        self.change.records += await self.indexed()
         if self._opened != now:
             if self._opened is not None:
                 counts[self._opened] -= 1
