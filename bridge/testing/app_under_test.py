@@ -24,6 +24,7 @@ import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from socketserver import ThreadingMixIn
 from typing import Any, Final, cast
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -43,29 +44,52 @@ class AppStartError(Exception):
     """The app under test cannot be started or reached; the message says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An app that runs: its base URL, without a slash at the end, and what it has printed.
+
+    `said` gives the last lines that a command wrote to its standard output and error; apps that
+    are no command say nothing here.
+    """
+
+    url: str
+    said: Callable[[], str] = str
+
+
 @asynccontextmanager
 async def running(
     app: AppUnderTest, *, start_s: float = START_S, port: int | None = None
 ) -> AsyncIterator[str]:
-    """Run the app; gives its base URL, without a slash at the end. Raises AppStartError.
+    """Run the app; gives its base URL, without a slash at the end. Raises AppStartError."""
+    async with serving(app, start_s=start_s, port=port) as served:
+        yield served.url
+
+
+@asynccontextmanager
+async def serving(
+    app: AppUnderTest, *, start_s: float = START_S, port: int | None = None
+) -> AsyncIterator[Served]:
+    """Run the app. Raises AppStartError.
 
     `port` is where a command listens; None = it is told a free one.
     """
     if isinstance(app, str) and app.startswith(("http://", "https://")):
-        yield app
+        yield Served(app)
     elif isinstance(app, str | list | tuple):
         words = shlex.split(app) if isinstance(app, str) else list(app)
-        async with _command(words, start_s, port or _free_port()) as url:
-            yield url
+        if port is not None:
+            await _make_sure_is_free(port)
+        async with _command(words, start_s, port or _free_port()) as served:
+            yield served
     elif isinstance(app, web.Application):
         async with _aiohttp(app) as url:
-            yield url
+            yield Served(url)
     elif callable(app) and _is_asgi(app):
         async with _asgi(app) as url:
-            yield url
+            yield Served(url)
     elif callable(app):
         async with _wsgi(app) as url:
-            yield url
+            yield Served(url)
     else:
         raise AppStartError(
             f"{app!r} is no RT app: give a URL, an aiohttp, ASGI or WSGI application, or a command."
@@ -129,6 +153,8 @@ class _Quiet(WSGIRequestHandler):
 
 class _Threads(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+    # A few hundred calls may begin at once; what is left to knock again takes a second each time.
+    request_queue_size = 1024
 
 
 @asynccontextmanager
@@ -145,7 +171,7 @@ async def _wsgi(app: Callable[..., Any]) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def _command(words: list[str], start_s: float, port: int) -> AsyncIterator[str]:
+async def _command(words: list[str], start_s: float, port: int) -> AsyncIterator[Served]:
     words = [word.replace("{port}", str(port)) for word in words]
     with tempfile.TemporaryFile() as output:
         try:
@@ -170,7 +196,7 @@ async def _command(words: list[str], start_s: float, port: int) -> AsyncIterator
             if process.returncode is not None:
                 problem = f"ended with status {process.returncode} before it listened"
                 raise AppStartError(_failure(words, problem, output))
-            yield f"http://{HOST}:{port}"
+            yield Served(f"http://{HOST}:{port}", lambda: _said(process, output))
         finally:
             await _stop(process)
 
@@ -199,9 +225,36 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
             return
 
 
+async def _make_sure_is_free(port: int) -> None:
+    """Raise AppStartError when a stranger listens where a command shall; it would be tested instead."""
+    try:
+        _, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    raise AppStartError(
+        f"Something listens on port {port} already, so the app cannot be started there: stop it, "
+        "or name no port and let the app take the one in $PORT."
+    )
+
+
+def _said(process: asyncio.subprocess.Process, output: Any) -> str:
+    ended = process.returncode
+    parts = [_end_of(output), f"(It ended with status {ended}.)" if ended is not None else ""]
+    return "\n".join(filter(None, parts))
+
+
+def _end_of(output: Any) -> str:
+    # Read at a place of its own: the app writes on at the end.
+    size = os.fstat(output.fileno()).st_size
+    start = max(0, size - _SHOWN)
+    return os.pread(output.fileno(), size - start, start).decode("utf-8", "replace").strip()
+
+
 def _failure(words: list[str], problem: str, output: Any) -> str:
-    output.seek(0)
-    said = output.read().decode("utf-8", "replace").strip()[-_SHOWN:]
+    said = _end_of(output)
     return f"“{shlex.join(words)}” {problem}." + (f" It said:\n{said}" if said else "")
 
 
@@ -212,4 +265,4 @@ def _free_port() -> int:
         return port
 
 
-__all__ = ["AppStartError", "AppUnderTest", "running"]
+__all__ = ["AppStartError", "AppUnderTest", "Served", "running", "serving"]

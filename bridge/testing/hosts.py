@@ -19,6 +19,7 @@ from bridge.settings import Settings
 from bridge.simulator.clock import VirtualClock
 from bridge.simulator.clock_server import ClockServer
 from bridge.state import load
+from bridge.store.protocol import StoreUnavailable
 
 #: Longest a bridge may take until it serves, and until it is gone, in real s.
 START_S: Final = 30.0
@@ -75,8 +76,11 @@ class InProcess:
         await self.bridge.stop()
 
     async def uuid_of(self, callid: int) -> str:
-        """Look into its store."""
-        stored = await self.bridge.store.load_call(callid)
+        """Look into its store, unless it was stopped meanwhile."""
+        try:
+            stored = await self.bridge.store.load_call(callid)
+        except StoreUnavailable:
+            return ""
         return load(stored.blob, stored.version).uuid if stored is not None else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
@@ -95,8 +96,13 @@ class Tap:
             status, headers, body = await self._forward(http, self._targets[app_hash], raw)
         except TimeoutError:
             failure = f"the app did not answer within {BUDGET_S:g} s"
+        except aiohttp.ClientConnectorError as error:
+            reason = os.strerror(error.os_error.errno) if error.os_error.errno else str(error)
+            failure = f"the app cannot be reached: {reason}"
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, ConnectionError):
+            failure = "the app closed the connection before its reply was complete"
         except (aiohttp.ClientError, OSError) as error:
-            failure = f"the app cannot be reached: {str(error) or type(error).__name__}"
+            failure = f"the app's reply cannot be read: {str(error) or type(error).__name__}"
         request: dict[str, Any] = json.loads(raw)
         await self._heard(
             Turn(

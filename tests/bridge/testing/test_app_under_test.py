@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,7 @@ import aiohttp
 import pytest
 from support_kit import HANGUP, Script, app_of, asgi_of, wsgi_of
 
-from bridge.testing.app_under_test import AppStartError, AppUnderTest, running
+from bridge.testing.app_under_test import AppStartError, AppUnderTest, running, serving
 
 REQUEST = {"callid": 1, "call_status": "UP", "command": ""}
 SERVER = """
@@ -115,3 +117,44 @@ async def test_something_else() -> None:
     assert str(caught.value) == (
         "42 is no RT app: give a URL, an aiohttp, ASGI or WSGI application, or a command."
     )
+
+
+async def test_a_stranger_on_the_port_of_a_command() -> None:
+    """It is not tested in the place of the app."""
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        with pytest.raises(AppStartError, match=f"Something listens on port {port} already"):
+            async with running([sys.executable, "-c", "pass"], port=port):
+                pass
+
+
+async def test_what_a_command_prints_is_kept(tmp_path: Path) -> None:
+    """Its last lines and its end are there for whoever looks for the reason of a failure."""
+    code = "import sys\nprint('born', flush=True)" + SERVER.replace(
+        "self.send_response(200)", "sys.stderr.write('Fatal: no such table\\n'); os._exit(7)"
+    )
+    (tmp_path / "app.py").write_text(code, encoding="utf-8")
+    async with serving([sys.executable, str(tmp_path / "app.py"), "{port}"]) as served:
+        assert "born" == served.said()
+        with pytest.raises(aiohttp.ClientError):
+            await _ask(served.url)
+        async with asyncio.timeout(10):
+            while "ended" not in served.said():  # noqa: ASYNC110 -- processes end by themselves
+                await asyncio.sleep(0)
+
+        assert "born\nFatal: no such table\n(It ended with status 7.)" == served.said()
+
+
+async def test_hundreds_of_calls_may_begin_at_once() -> None:
+    """A WSGI application is not slower than it is: connections wait for it and are not dropped."""
+    async with (
+        running(wsgi_of(Script())) as url,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
+    ):
+
+        async def ask(number: int) -> int:
+            request = {**REQUEST, "callid": number}
+            async with session.post(url, json=request) as response:
+                return response.status
+
+        assert {200} == set(await asyncio.gather(*map(ask, range(200))))

@@ -113,7 +113,22 @@ async def test_an_app_that_is_down() -> None:
             await session.post(url, data=b"{}")
 
     assert turns[0].status is None
-    assert turns[0].failure.startswith("the app cannot be reached: ")
+    assert "the app cannot be reached: Connection refused" == turns[0].failure
+
+
+async def test_an_app_that_dies() -> None:
+    """A connection that breaks off is told from an app that is not there."""
+
+    async def serve(http: web.Request) -> web.Response:
+        assert http.transport is not None
+        http.transport.abort()
+        return web.Response()
+
+    async with tapped(serve) as (url, turns), aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await session.post(url, data=b"{}")
+
+    assert "the app closed the connection before its reply was complete" == turns[0].failure
 
 
 async def test_an_app_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
