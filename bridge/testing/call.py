@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from bridge.simulator.causes import CALLEE_HUNG_UP, CALLER_HUNG_UP
@@ -19,6 +20,9 @@ KEY_S: Final = 0.3
 CHARACTERS_PER_S: Final = 15
 
 
+_KEYS: Final = re.compile(r"[0-9*#A-D]*")
+
+
 class Person:
     """Somebody on a line: the caller, or a party that was dialled."""
 
@@ -30,18 +34,22 @@ class Person:
     async def press(self, keys: str, *, within: float = WITHIN_S) -> None:
         """Press keys, one after the other, as soon as the call accepts keys.
 
-        Raises ExpectationError when it does not within so many virtual s.
+        Raises ExpectationError when it does not within so many virtual s, ValueError for what is
+        no key.
         """
         __tracebackhide__ = True
+        _check(keys)
         await self._accepted("keys", f"press {keys}", within)
-        for key in keys:
+        for key in str(keys):
             self.line.add("does", f"presses {key}", action="press", keys=key)
             self.line.post(Key(key))
             await pass_time(self.rig, KEY_S)
 
     async def press_now(self, keys: str) -> None:
-        """Press keys whether or not anything listens."""
-        for key in keys:
+        """Press keys whether or not anything listens. Raises ValueError for what is no key."""
+        __tracebackhide__ = True
+        _check(keys)
+        for key in str(keys):
             self.line.add("does", f"presses {key}", action="press", keys=key)
             self.line.post(Key(key))
             await pass_time(self.rig, KEY_S)
@@ -61,6 +69,14 @@ class Person:
                 else f"nothing did within {within:g} s"
             )
             self._cursor.refuse(f"Cannot {action}: nothing accepts {what}; {why}.")
+
+
+def _check(keys: str) -> None:
+    __tracebackhide__ = True
+    if not _KEYS.fullmatch(str(keys)):
+        raise ValueError(
+            f'{keys!r} cannot be pressed: keys are a text of 0 to 9, * and #, such as "42#".'
+        )
 
 
 class Call(Person, Expectations):

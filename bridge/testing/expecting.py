@@ -108,6 +108,10 @@ class Cursor:
             and self.concerns(entry)
             and (text := want.about(entry)) is not None
         ]
+        taken = [(entry, text) for entry, text in candidates if want.fits(entry)]
+        if taken:
+            entry, text = taken[-1]
+            return f"It came at {entry.at:.1f} s, and an earlier expectation took it: {text}"
         return closest(want.wanted, candidates)
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from bridge.simulator.timeline import Entry, Kind
 
@@ -22,6 +22,19 @@ SOURCES: Final = {
     "carrier": "Carrier",
     "error": "Error",
 }
+#: What a dialled party can be.
+State = Literal[
+    "ringing",
+    "answered",
+    "connected",
+    "busy",
+    "no-answer",
+    "rejected",
+    "failed",
+    "cancelled",
+    "ended",
+]
+STATES: Final[tuple[str, ...]] = get_args(State)
 #: w and W wait half a second and a second (Plivo XML reference, DTMF).
 _NO_PAUSES: Final = str.maketrans("", "", "wW")
 
@@ -135,7 +148,9 @@ def dialled(number: str, caller_id: str | None) -> Want:
 
 
 def leg(number: int, state: str) -> Want:
-    """Want a dialled party to be in a state."""
+    """Want a dialled party to be in a state. Raises ValueError for a state that there is not."""
+    if state not in STATES:
+        raise ValueError(f"A party is {', '.join(STATES)}; it is never {state}.")
 
     def about(entry: Entry) -> str | None:
         return str(entry.data.get("state")) if entry.data.get("leg") == number else None
@@ -329,6 +344,8 @@ def _scalar(value: Any) -> str:
 
 __all__ = [
     "SOURCES",
+    "STATES",
+    "State",
     "Want",
     "Wanted",
     "command",

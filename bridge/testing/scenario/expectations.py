@@ -14,20 +14,8 @@ from bridge.testing.scenario.kit import CallLike
 from bridge.testing.scenario.problems import did_you_mean
 from bridge.testing.scenario.steps import Step, limit
 from bridge.testing.scenario.values import Leg, Number, Numbers, Pattern, Words
+from bridge.testing.wants import State
 from mappings.registry import COMMANDS as REGISTERED
-
-#: What a dialled party can be, as the timeline names it.
-State = Literal[
-    "ringing",
-    "answered",
-    "connected",
-    "busy",
-    "no-answer",
-    "rejected",
-    "failed",
-    "cancelled",
-    "ended",
-]
 
 COMMANDS: Final = frozenset(command.name for command in REGISTERED)
 #: Who can end a call.

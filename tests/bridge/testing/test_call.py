@@ -30,6 +30,16 @@ async def test_keys_interrupt_a_prompt() -> None:
         assert it.clock.now() - it.plivo.began < 5
 
 
+@pytest.mark.parametrize("keys", ["4x", "4 2", "e\u0301", "+"])
+async def test_what_is_no_key_cannot_be_pressed(keys: str) -> None:
+    """It is an error of the test, not a key that nobody hears."""
+    async with simulated(read("How old?")) as it:
+        call = await it.phone().dial()
+        for press in (call.press, call.press_now):
+            with pytest.raises(ValueError, match="cannot be pressed: keys are a text of 0 to 9"):
+                await press(keys)
+
+
 async def test_press_when_nothing_listens() -> None:
     """A call that never asks for keys fails the test with the reason."""
     async with simulated(play("Hello.")) as it:

@@ -231,3 +231,23 @@ async def test_an_unknown_end() -> None:
 def test_includes(found: Any, wanted: Any, exact: bool, expected: bool) -> None:
     """Part of a structure is compared, in the app's spelling unless exact."""
     assert expected is includes(found, wanted, exact=exact)
+
+
+async def test_what_was_matched_before_is_told() -> None:
+    """A prompt that an earlier expectation has matched is not shown as something unlike."""
+    async with simulated(play("Hello."), play("Bye.")) as it:
+        call = await it.phone().dial()
+        await call.expect_prompt("Hello")
+        with pytest.raises(ExpectationError) as caught:
+            await call.expect_prompt("Hello")
+
+    lines = str(caught.value).splitlines()
+    assert "It came at 0.0 s, and an earlier expectation took it: Hello." == lines[2]
+
+
+async def test_a_state_that_there_is_not() -> None:
+    """A party that can never be so is an error of the test, with all that it can be."""
+    async with simulated(play("Hello.")) as it:
+        call = await it.phone().dial()
+        with pytest.raises(ValueError, match=r"A party is ringing, .*; it is never conected\."):
+            await call.expect_leg(1, "conected")
