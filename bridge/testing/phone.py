@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from bridge.simulator.callees import Answers, Busy, Callee, Fails, NoAnswer, Rejects
 from bridge.simulator.line import Line
-from bridge.simulator.platform import Plivo, digits
+from bridge.simulator.platform import Application, Plivo, digits
 from bridge.testing.failures import ExpectationError, explain
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 #: The number that is called when a test names none, and who calls.
 CALLED: Final = "+33187654321"
 CALLER: Final = "+33612345678"
+#: How the settings of the rig call the app.
+HASH: Final = "DEFAULT"
+#: E.164, or a SIP address.
+_DIALLED: Final = re.compile(r"\+[1-9][0-9]{2,14}|sips?:\S+")
 #: Virtual s that a phone waits for a call: it may be queued, and others are made before it.
 RINGS_WITHIN_S: Final = 60.0
 
@@ -59,17 +64,31 @@ class CalleeSetting:
 class Phone:
     """Somebody with a phone."""
 
-    rig: Rig
+    rig: Rig = field(repr=False)
     number: str = CALLER
 
     async def dial(
         self, to: str = CALLED, from_: str | None = None, caller_name: str | None = None
     ) -> Call:
         """Call a number of the bridge; `from_` shows another number than this phone's."""
+        __tracebackhide__ = True
+        self._lead_to_the_app(to)
         line = self.rig.plivo.call(
             self.number if from_ is None else from_, to, caller_name=caller_name
         )
         return self.rig.call_of(line)
+
+    def _lead_to_the_app(self, number: str) -> None:
+        numbers = self.rig.plivo.numbers
+        if digits(number) in numbers:
+            return
+        if not _DIALLED.fullmatch(number):
+            __tracebackhide__ = True
+            raise ValueError(
+                f"“{number}” cannot be called: write a number with + and country code and nothing "
+                "between, such as +33187654321."
+            )
+        numbers[digits(number)] = Application.at(self.rig.host.settings.public_url, HASH)
 
     async def rings(self, *, within: float = RINGS_WITHIN_S) -> Call:
         """Wait until somebody calls this phone; give the call, which `answer` takes.
@@ -95,4 +114,4 @@ class Phone:
         return None
 
 
-__all__ = ["CALLED", "CALLER", "RINGS_WITHIN_S", "CalleeSetting", "Phone"]
+__all__ = ["CALLED", "CALLER", "HASH", "RINGS_WITHIN_S", "CalleeSetting", "Phone"]

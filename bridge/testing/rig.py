@@ -12,9 +12,10 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
@@ -23,29 +24,31 @@ from yarl import URL
 from bridge.app import Bridge
 from bridge.redaction import redact_event
 from bridge.settings import Settings
+from bridge.simulator.causes import CALLER_HUNG_UP
 from bridge.simulator.clock import SimulationClock, VirtualClock
 from bridge.simulator.faults import Fault, Faults
+from bridge.simulator.inputs import HungUp
 from bridge.simulator.leg import Account
 from bridge.simulator.line import Line
 from bridge.simulator.platform import Application, Plivo, digits
 from bridge.simulator.profile import NORMAL, PROFILES, Profile
 from bridge.simulator.timeline import Entry, Timeline
-from bridge.testing.app_under_test import AppStartError, AppUnderTest, running
+from bridge.testing.app_under_test import AppStartError, AppUnderTest, serving
 from bridge.testing.call import Call
 from bridge.testing.contract import Contract, Violation
 from bridge.testing.hosts import Host, InProcess, OwnProcess
-from bridge.testing.phone import CALLED, CALLER, CalleeSetting, Phone
+from bridge.testing.phone import CALLED, CALLER, HASH, CalleeSetting, Phone
 from bridge.testing.tap import Tap
 from bridge.testing.turns import Turn
 
 PUBLIC_URL: Final = "https://bridge.test"
 ACCOUNT: Final = Account("MATESTKIT00000000000", "token-of-the-test-kit")
-HASH: Final = "DEFAULT"
 #: Credentials of the JSON-RPC API of the bridge under test.
 RPC_LOGIN: Final = "test"
 RPC_PASSWORD: Final = "test-password"  # noqa: S105 -- of a bridge that lives for one test
 #: Longest it may take to connect to the app, in real s.
 _REACH_S: Final = 5.0
+NEVER_ENDED: Final = "A call never ended, or the app was not told so, although everybody hung up."
 #: Virtual s after which a simulation is not waited for any more when it is taken down.
 _CLOSING_S: Final = 120.0
 
@@ -64,12 +67,19 @@ class Rig:
     seed: int
     app_url: str = ""
     reproduce: str = ""
+    #: Gives what an app that is a command has printed.
+    app_said: Callable[[], str] = str
     turns: list[Turn] = field(default_factory=list)
     soft_failures: list[str] = field(default_factory=list)
     calls: dict[int, Call] = field(default_factory=dict)
     _numbers: dict[int, int] = field(default_factory=dict)
     # Callids of calls whose end the app was not told yet.
     _untold: set[int] = field(default_factory=set)
+
+    def __repr__(self) -> str:
+        return (
+            f"<rig with seed {self.seed}, {len(self.plivo.lines)} calls, {len(self.turns)} turns>"
+        )
 
     @property
     def bridge(self) -> Bridge:
@@ -113,6 +123,26 @@ class Rig:
         until = self.clock.now() + patience_s
         return await self.clock.drive(self._finished, until)
 
+    async def wind_up(self) -> bool:
+        """Let every call come to its end; who is still there after a while hangs up.
+
+        False, and a failure of the test, when a call never ends or the app is never told.
+        """
+        if await self.finish():
+            return True
+        self.hang_up_all("the test")
+        if await self.finish():
+            return True
+        self.soft_failures.append(NEVER_ENDED)
+        return False
+
+    def hang_up_all(self, what: str) -> None:
+        """Let everybody hang up who is still on the phone, because `what` is over."""
+        for line in self.plivo.lines:
+            if line.parent is None and not line.over.is_set():
+                line.add("does", f"hangs up, for {what} is over", action="hang_up")
+                line.post(HungUp(CALLER_HUNG_UP))
+
     def _finished(self) -> bool:
         return not self.plivo.calls and not self.plivo.pending and not self._untold
 
@@ -126,11 +156,12 @@ class Rig:
             self._untold.discard(turn.call)
         reply = turn.reply
         asked = request.get("command") or request.get("call_status")
-        answer = "nothing" if reply is None else str(reply.get("command") or "no command")
+        wrong = [one.code for one in self.contract.feed(turn) if one.severity == "error"]
+        codes = f" ({', '.join(wrong)})" if wrong else ""
         entry = Entry(
             self.clock.now() - self.plivo.began,
             "app",
-            f"{asked} → {turn.failure or answer}",
+            f"{asked} → {turn.failure or _answer(turn)}{codes}",
             f"{turn.raw_request.decode('utf-8', 'replace')}\n{turn.body.decode('utf-8', 'replace')}",
             turn.ms,
             await self._number(turn),
@@ -145,7 +176,6 @@ class Rig:
             },
         )
         self.timeline.add(entry)
-        self.contract.feed(turn)
 
     async def _number(self, turn: Turn) -> int:
         # RT knows a callid, Plivo a CallUUID; only the bridge knows both.
@@ -195,10 +225,10 @@ async def rig(
     path: str = "",
     seed: int | None = None,
     profile: Profile | str = NORMAL,
-    faults: Sequence[str | Fault] = (),
+    faults: str | Sequence[str | Fault] = (),
     app_settings: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
-    allow: Sequence[str] = (),
+    allow: str | Sequence[str] = (),
     number: str = CALLED,
     clock: SimulationClock | None = None,
     own_process: bool = False,
@@ -207,24 +237,29 @@ async def rig(
     """Put bridge and simulated Plivo around an app, and take them down again.
 
     `app` is a URL, an application or a command (see app_under_test), `path` is added to its base
-    URL. `app_settings` and `settings` are settings of the bridge, for the app and in all; `allow`
+    URL. `faults` and `allow` are lists, or one text. `app_settings` and `settings` are settings of the bridge, for the app and in all; `allow`
     names protocol violations that are expected; `clock` is real time when it is RealTime().
     With `own_process` the bridge is a process that can be killed; its store is then to be a file.
-    Raises AppStartError, FaultError, pydantic's ValidationError for wrong settings.
+    Any number with a plus that is dialled leads to the app, unless a test says otherwise in
+    `plivo.numbers`; `number` is also what the account has at first.
+    Raises AppStartError, FaultError, ValueError for wrong options (pydantic's for settings).
     """
     chosen = seed if seed is not None else int.from_bytes(os.urandom(3))
-    rules = tuple(one if isinstance(one, Fault) else Fault.parse(one) for one in faults)
+    wanted = [faults] if isinstance(faults, str) else faults
+    rules = tuple(one if isinstance(one, Fault) else Fault.parse(one) for one in wanted)
+    contract = Contract(allow=[allow] if isinstance(allow, str) else allow)
     time = clock or VirtualClock(patience_s=patience_s)
     plivo = Plivo(
         clock=time,
         account=ACCOUNT,
         seed=chosen,
-        profile=PROFILES[profile] if isinstance(profile, str) else profile,
+        profile=_profile(profile),
     )
     plivo.faults = Faults(rules, plivo.random)
     async with AsyncExitStack() as stack:
         stack.enter_context(_quiet())
-        base = await stack.enter_async_context(running(app))
+        served = await stack.enter_async_context(serving(app))
+        base = served.url
         await _reachable(base)
         await stack.enter_async_context(plivo)
         made: list[Rig] = []
@@ -237,7 +272,7 @@ async def rig(
         stack.push_async_callback(tap.stop)
         given = _given(plivo, tap.url(HASH), app_settings or {}, settings or {})
         host = _host(given, time, own_process=own_process)
-        made.append(Rig(plivo, host, Contract(allow=allow), chosen, base + path))
+        made.append(Rig(plivo, host, contract, chosen, base + path, app_said=served.said))
         # A bridge that cannot listen has opened its store by then.
         stack.push_async_callback(host.stop)
         await host.start()
@@ -247,6 +282,23 @@ async def rig(
         plivo.via[public_url] = host.address
         plivo.numbers[digits(number)] = Application.at(public_url, HASH)
         yield made[0]
+
+
+def _profile(profile: Profile | str) -> Profile:
+    if isinstance(profile, Profile):
+        return profile
+    if profile not in PROFILES:
+        raise ValueError(f"The profile is {' or '.join(PROFILES)}, not {profile!r}.")
+    return PROFILES[profile]
+
+
+def _answer(turn: Turn) -> str:
+    """Say in a word or two what the app answered."""
+    if turn.status != HTTPStatus.OK:
+        return f"status {turn.status}"
+    if turn.reply is not None:
+        return str(turn.reply.get("command") or "no command")
+    return "no JSON object" if turn.body.strip() else "nothing"
 
 
 def _given(
@@ -313,6 +365,7 @@ __all__ = [
     "CALLED",
     "CALLER",
     "HASH",
+    "NEVER_ENDED",
     "PUBLIC_URL",
     "CalleeSetting",
     "Phone",

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from bridge.simulator.causes import CALLER_HUNG_UP
-from bridge.simulator.inputs import HungUp
 from bridge.simulator.platform import Application, digits
 from bridge.simulator.timeline import Timeline
 from bridge.testing.rig import HASH, PUBLIC_URL, CalleeSetting, Phone, Rig, rig
@@ -46,10 +44,7 @@ class Stand:
 
     async def hang_up_all(self) -> None:
         """Let everybody hang up who is still on the phone."""
-        for line in self.rig.plivo.lines:
-            if line.parent is None and not line.over.is_set():
-                line.add("does", "hangs up, for the scenario is over", action="hang_up")
-                line.post(HungUp(CALLER_HUNG_UP))
+        self.rig.hang_up_all("the scenario")
 
     async def finish(self) -> bool:
         """Let time pass until every call is over and the app was told; False when it never is."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from pydantic import ValidationError
 from structlog.testing import capture_logs
-from support_kit import Script, app_of, command, play, read, simulated
+from support_kit import Reply, Script, app_of, command, play, read, simulated
 
 from bridge.simulator.clock import RealTime
 from bridge.simulator.faults import FaultError
 from bridge.testing.app_under_test import AppStartError
-from bridge.testing.rig import CALLED, CALLER, rig
+from bridge.testing.rig import CALLED, CALLER, NEVER_ENDED, Rig, rig
 
 
 async def test_one_call() -> None:
@@ -127,7 +129,7 @@ async def test_nobody_there() -> None:
     [
         ({"faults": ["dublicate"]}, FaultError),
         ({"settings": {"no_such": 1}}, ValidationError),
-        ({"profile": "mean"}, KeyError),
+        ({"profile": "mean"}, ValueError),
         ({"allow": ["NO_SUCH"]}, ValueError),
     ],
 )
@@ -151,11 +153,66 @@ async def test_violations_are_collected() -> None:
         assert "" == it.summary()
 
 
-async def test_a_number_nobody_rents() -> None:
-    """Calling it is an error of the test."""
-    async with simulated() as it:
-        with pytest.raises(KeyError, match="33999"):
-            await it.phone(CALLER).dial("+33999")
+async def test_any_number_leads_to_the_app() -> None:
+    """What is dialled is what the app is told; what is no number is an error of the test."""
+    async with simulated(play("Hello.")) as it:
+        call = await it.phone(CALLER).dial("+33199123456")
+        await call.expect_prompt("Hello.")
+
+        assert "+33199123456" == it.turns[0].request["number"]
+        for text in ("0199123456", "+33 1 99 12 34 56", "sales"):
+            with pytest.raises(ValueError, match=f"“{re.escape(text)}” cannot be called: write"):
+                await it.phone(CALLER).dial(text)
+
+
+async def test_one_fault_and_one_allowed_code_may_be_a_text() -> None:
+    """A text is not taken for a list of letters."""
+    options = {"faults": "duplicate:action", "allow": "UNKNOWN_COMMAND"}
+    async with simulated(command("plai"), **options) as it:
+        await it.phone().dial()
+        await it.finish()
+
+        assert ["duplicate:action"] == [str(rule) for rule in it.plivo.faults.rules]
+        assert "" == it.summary()
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        (404, "UP → status 404 (NOT_200)"),
+        (b"<html>Fatal error</html>", "UP → no JSON object (NOT_JSON)"),
+        (b" ", "UP → nothing (NOT_JSON)"),
+        (command("plai"), "UP → plai (UNKNOWN_COMMAND)"),
+        (play("Hello."), "UP → play"),
+    ],
+)
+async def test_the_timeline_says_what_was_wrong_with_a_reply(reply: Reply, text: str) -> None:
+    """A bad reply is one in the timeline too, with its status and the rule it broke."""
+    async with simulated(reply) as it:
+        await it.phone().dial()
+        await it.finish()
+
+        assert text == it.timeline.texts("app")[0]
+
+
+async def test_calls_that_are_left_are_ended() -> None:
+    """A caller whom a test forgot hangs up after a while, and the app is told."""
+    async with simulated(*[read("Again?", timeout_ms=20_000)] * 99) as it:
+        call = await it.phone().dial()
+
+        assert (True, True) == (await it.wind_up(), call.is_over)
+        assert "HANGUP" == it.turns[-1].request["call_status"]
+        assert "hangs up, for the test is over" in it.timeline.texts("does")
+
+
+async def test_a_call_that_cannot_be_ended_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test fails with a sentence, and is not waited for."""
+    async with simulated(play("Hello.")) as it:
+        await it.phone().dial()
+        monkeypatch.setattr(Rig, "_finished", lambda _: False)
+
+        assert await it.wind_up() is False
+        assert NEVER_ENDED == it.summary()
 
 
 async def test_logs_outlive_no_simulation() -> None:
