@@ -13,21 +13,33 @@ passes options of `bridge.testing.rig.rig` for one test.
 
 from __future__ import annotations
 
+import os
 import random
 import shlex
-from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from difflib import get_close_matches
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-import pytest_asyncio
 
 if TYPE_CHECKING:
     from bridge.testing.rig import Phone, Rig
     from bridge.testing.sync import SyncPhone, SyncRig
+
+try:
+    import pytest_asyncio
+except ImportError:
+    # This plugin is loaded wherever the package is installed, also without its extra [pytest].
+    # Tests that are no coroutines need no more than this, and those of anyio neither.
+    _coroutine_fixture: Any = pytest.fixture
+else:
+    _coroutine_fixture = pytest_asyncio.fixture
 
 _TRACES: Final = ("off", "on", "retain-on-failure")
 _RECORD: Final = ("off", "once", "overwrite")
@@ -88,10 +100,18 @@ def pytest_configure(config: pytest.Config) -> None:
     profile = config.getoption("--rt-profile")
     if profile not in {"normal", "hostile"}:
         raise pytest.UsageError(f"--rt-profile is normal or hostile, not {profile!r}.")
-    config.stash[_SEED] = int(text) if text is not None else random.randrange(1_000_000)
+    # Workers of pytest-xdist take the seed that the header names.
+    given = getattr(config, "workerinput", {}).get("rt_seed") if text is None else text
+    config.stash[_SEED] = int(given) if given is not None else random.randrange(1_000_000)
     config.addinivalue_line(
         "markers", "rt(**options): options of bridge.testing.rig.rig for this test"
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist the seed."""
+    node.workerinput["rt_seed"] = node.config.stash[_SEED]
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -112,15 +132,19 @@ def rt_app(pytestconfig: pytest.Config) -> Any:
     return app
 
 
-@pytest_asyncio.fixture
-async def rt_rig(request: pytest.FixtureRequest, rt_app: Any) -> AsyncIterator[Rig]:
+async def _rt_rig(request: pytest.FixtureRequest, rt_app: Any) -> AsyncIterator[Rig]:
     """Give bridge and simulated Plivo around the app, on virtual time."""
     from bridge.testing.rig import rig  # noqa: PLC0415 -- imports the whole bridge
 
-    async with rig(rt_app, **_options(request)) as made:
+    async with AsyncExitStack() as stack:
+        with _sentences():
+            made = await stack.enter_async_context(rig(rt_app, **_options(request)))
         with _checked(request, made):
             yield made
-            await made.finish()
+            await made.wind_up()
+
+
+rt_rig = _coroutine_fixture(_rt_rig, name="rt_rig")
 
 
 @pytest.fixture
@@ -134,9 +158,12 @@ def sync_rig(request: pytest.FixtureRequest, rt_app: Any) -> Iterator[SyncRig]:
     """Give bridge and simulated Plivo around the app, for tests that are no coroutines."""
     from bridge.testing.sync import sync_rig as opened  # noqa: PLC0415 -- imports the whole bridge
 
-    with opened(rt_app, **_options(request)) as made, _checked(request, made.rig):
-        yield made
-        made.finish()
+    with ExitStack() as stack:
+        with _sentences():
+            made = stack.enter_context(opened(rt_app, **_options(request)))
+        with _checked(request, made.rig):
+            yield made
+            made.wind_up()
 
 
 @pytest.fixture
@@ -150,11 +177,42 @@ def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
     options: dict[str, Any] = {
         "seed": config.stash[_SEED],
         "profile": config.getoption("--rt-profile"),
-        "faults": config.getoption("--rt-fault"),
     }
     for marker in reversed(list(request.node.iter_markers("rt"))):
-        options.update(marker.kwargs)
-    return options
+        options.update(_named(marker))
+    own = options.get("faults", ())
+    own = [own] if isinstance(own, str) else own
+    # As with scenarios: what the command line injects comes in addition.
+    return options | {"faults": [*own, *config.getoption("--rt-fault")]}
+
+
+def _named(marker: pytest.Mark) -> Mapping[str, Any]:
+    from bridge.testing.rig import rig  # noqa: PLC0415 -- imports the whole bridge
+
+    if marker.args:
+        pytest.fail(
+            f'@pytest.mark.rt takes options by name, such as profile="hostile", not {marker.args[0]!r}.',
+            pytrace=False,
+        )
+    known = [name for name in signature(rig).parameters if name != "app"]
+    for name in marker.kwargs:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
+            pytest.fail(f"@pytest.mark.rt has no option {name}: {hint}", pytrace=False)
+    return marker.kwargs
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Fail with the sentence alone when the app cannot be reached or an option is wrong."""
+    from bridge.simulator.faults import FaultError  # noqa: PLC0415 -- as below
+    from bridge.testing.app_under_test import AppStartError  # noqa: PLC0415 -- the whole bridge
+
+    try:
+        yield
+    except (AppStartError, FaultError, ValueError) as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @contextmanager
@@ -170,6 +228,8 @@ def _checked(request: pytest.FixtureRequest, made: Rig) -> Iterator[None]:
         run.failed = True
         page = _write(item, run, summary, None)
         where = f"\n\nTrace: {page}" if page else ""
+        said = made.app_said()
+        where += f"\n\nThe app has printed at last:\n{said}" if said else ""
         pytest.fail(f"{summary}{where}\n\nThe same again:\n    {made.reproduce}", pytrace=False)
     if item.config.getoption("--rt-trace") == "on" and run.written is None:
         _write(item, run, "", None)
@@ -192,12 +252,20 @@ def _recorded(item: pytest.Item, made: Rig) -> Iterator[None]:
 
 
 def _command(item: pytest.Item, made: Rig) -> str:
-    words = ["pytest", item.nodeid, f"--rt-seed={made.seed}"]
-    profile = item.config.getoption("--rt-profile")
+    config = item.config
+    main: list[str] = getattr(config, "workerinput", {}).get("mainargv", sys.argv)
+    # Python finds modules in the working directory one way, and not the other.
+    words = ["python", "-m"] if Path(main[0]).name == "__main__.py" else []
+    file, colons, name = str(item.nodeid).partition("::")
+    here = os.path.relpath(config.rootpath / file, config.invocation_params.dir)
+    words += ["pytest", f"{here}{colons}{name}", f"--rt-seed={made.seed}"]
+    profile = config.getoption("--rt-profile")
     words += [f"--rt-profile={profile}"] if profile != "normal" else []
-    words += [f"--rt-fault={fault}" for fault in item.config.getoption("--rt-fault")]
-    app = item.config.getoption("--rt-app")
+    words += [f"--rt-fault={fault}" for fault in config.getoption("--rt-fault")]
+    app = config.getoption("--rt-app")
     words += [f"--rt-app={app}"] if app else []
+    settings = config.option.inifilename
+    words += ["-c", str(settings)] if settings else []
     return shlex.join(words)
 
 
@@ -211,13 +279,26 @@ def pytest_runtest_makereport(
     if run is not None and report.when == "call" and report.failed and call.excinfo is not None:
         run.failed = True
         marker = getattr(call.excinfo.value, "index", None)
+        _begin_with_the_sentence(report, call.excinfo.value)
         page = _write(item, run, str(call.excinfo.value), marker)
         if page:
             report.sections.append(("rt-bridge trace", str(page)))
+        said = run.rig.app_said()
+        if said:
+            report.sections.append(("what the app has printed at last", said))
         violations = run.rig.summary()
         if violations:
             report.sections.append(("rt-bridge protocol violations", violations))
     return report
+
+
+def _begin_with_the_sentence(report: pytest.TestReport, error: BaseException) -> None:
+    """Let the summary of the run say what was expected, and not the name of a class first."""
+    from bridge.testing.failures import ExpectationError  # noqa: PLC0415 -- the simulator
+
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None and isinstance(error, ExpectationError):
+        crash.message = str(error)
 
 
 def _write(item: pytest.Item, run: _Run, failure: str, marker: int | None) -> Path | None:

@@ -20,7 +20,17 @@ class Portal:
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Run a coroutine; give its result or raise what it raises."""
         __tracebackhide__ = True
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            error = future.exception()
+        except BaseException:
+            # Ctrl-C: nobody waits for it any more.
+            future.cancel()
+            raise
+        if error is not None:
+            # Not by `result()`, whose frames are none of the test's business.
+            raise error
+        return future.result()
 
 
 @contextmanager

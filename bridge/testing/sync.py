@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.testing.app_under_test import AppUnderTest
@@ -23,7 +23,7 @@ from bridge.testing.sync_call import SyncCall, SyncPerson
 class SyncPhone:
     """Somebody with a phone."""
 
-    portal: Portal
+    portal: Portal = field(repr=False)
     it: Phone
 
     def dial(
@@ -42,7 +42,7 @@ class SyncPhone:
 class SyncRig:
     """Everything of one simulation; `rig` is the rig itself."""
 
-    portal: Portal
+    portal: Portal = field(repr=False)
     rig: Rig
 
     def phone(self, number: str = CALLER) -> SyncPhone:
@@ -56,6 +56,10 @@ class SyncRig:
     def finish(self, patience_s: float = 120.0) -> bool:
         """Let time pass until every call is over and the app was told."""
         return self.portal.run(self.rig.finish(patience_s))
+
+    def wind_up(self) -> bool:
+        """Let every call come to its end; who is still there after a while hangs up."""
+        return self.portal.run(self.rig.wind_up())
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
@@ -51,8 +52,13 @@ def write_trace(
 
 
 def file_name(title: str) -> str:
-    """Make a file name, without its ending, of what a test is called."""
-    return _UNFIT.sub("-", title).strip("-")[-_LONGEST:]
+    """Make a file name, without its ending, of what a test is called; different ones for different tests."""
+    readable = _UNFIT.sub("-", title).strip("-")
+    if "[" not in title and len(readable) <= _LONGEST:
+        return readable
+    # Parameters differ in characters that no file name has, and long names beyond their length.
+    mark = sha256(title.encode("utf-8", "replace")).hexdigest()[:6]
+    return f"{readable[:_LONGEST]}-{mark}"
 
 
 def _own_version() -> str:

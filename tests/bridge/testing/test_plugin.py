@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
+
+from bridge.testing.traces import file_name
 
 APP = """
 import json, pytest
@@ -96,6 +100,7 @@ def test_a_run(project: pytest.Pytester) -> None:
             "E*pytest test_bad.py::test_bad --rt-seed=7",
             "*rt-bridge trace*",
             "*/.rt-bridge/traces/test_bad.py-test_bad.html",
+            "FAILED test_bad.py::test_bad - Expected a prompt with “Bye.”*",
         ]
     )
     result.stdout.no_fnmatch_line("*expecting.py*")
@@ -191,3 +196,140 @@ def test_no_app(pytester: pytest.Pytester, tmp_path: Path) -> None:
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*Which RT app is to be tested? Define a fixture rt_app*"])
+
+
+def test_without_the_extra(pytester: pytest.Pytester) -> None:
+    """Where pytest-asyncio is missing nothing breaks: plain tests run, those of others too."""
+    pytester.makeconftest(APP % json.dumps(PLAY))
+    pytester.makepyfile(
+        pytest_asyncio="raise ImportError('not installed')",
+        test_it=SYNC + "\ndef test_of_something_else():\n    pass\n",
+    )
+    result = run(pytester, "-p", "no:asyncio", "-p", "no:aiohttp", "test_it.py")
+
+    result.assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    ("marker", "sentence"),
+    [
+        ("pofile='hostile'", "@pytest.mark.rt has no option pofile: did you mean profile?"),
+        ("zzz=1", "@pytest.mark.rt has no option zzz: there are path, seed, profile, *"),
+        ("'hostile'", "@pytest.mark.rt takes options by name, *, not 'hostile'."),
+        ("profile='evil'", "The profile is normal or hostile, not 'evil'."),
+        ("faults='bogus'", "“bogus” is no fault: *"),
+        ("allow='TYPO'", "'TYPO' is no code of a violation*"),
+    ],
+)
+def test_wrong_markers(project: pytest.Pytester, marker: str, sentence: str) -> None:
+    """They fail their test with a sentence alone."""
+    project.makepyfile(
+        test_it=f"import pytest\n\n@pytest.mark.rt({marker})\ndef test_it(sync_phone):\n    pass\n"
+    )
+    result = run(project)
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([sentence])
+    result.stdout.no_fnmatch_line("*rig.py*")
+
+
+def test_an_app_that_is_down(project: pytest.Pytester) -> None:
+    """It is a sentence, not a traceback."""
+    project.makeconftest("")
+    project.makepyfile(test_it=SYNC)
+    result = run(project, "--rt-app=http://127.0.0.1:9/")
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["The app at http://127.0.0.1:9/ cannot be reached: *"])
+    result.stdout.no_fnmatch_line("*app_under_test.py*")
+
+
+def test_faults_of_the_command_line_come_in_addition(project: pytest.Pytester) -> None:
+    """The marker's own stay."""
+    project.makepyfile(
+        test_it="import pytest\n\n"
+        '@pytest.mark.rt(faults="delay:action")\n'
+        "def test_one(sync_rig):\n"
+        "    rules = [str(rule) for rule in sync_rig.rig.plivo.faults.rules]\n"
+        '    assert rules == ["delay:action", "duplicate:recording"]\n'
+    )
+
+    run(project, "--rt-fault=duplicate:recording").assert_outcomes(passed=1)
+
+
+def test_the_command_does_the_same_again(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds for a class, odd parameters, a folder below and a settings file of another name."""
+    below = project.mkdir("below")
+    (project.path / "other.ini").write_text("[pytest]\nasyncio_mode = auto\n", encoding="utf-8")
+    (below / "test_it.py").write_text(
+        "import pytest\n\nclass TestIt:\n"
+        '    @pytest.mark.parametrize("text", ["Bye é ][", "Hello."])\n'
+        "    def test_it(self, sync_phone, text):\n"
+        "        sync_phone.dial().expect_prompt(text)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(below)
+    options = ["-p", "no:cacheprovider", "-p", "no:cov", "-c", "../other.ini", "--rootdir=.."]
+    first = project.runpytest_subprocess(*options, "--rt-profile=hostile", "--rt-seed=3")
+    commands = {line[1:].strip() for line in first.outlines if "python -m pytest " in line}
+    (command,) = commands
+    again = project.run(sys.executable, *shlex.split(command)[1:])
+
+    first.assert_outcomes(passed=1, failed=1)
+    again.assert_outcomes(failed=1)
+    again.stdout.fnmatch_lines(["E*(call 1, seed 3, profile hostile):"])
+    assert any(line.endswith(command) for line in again.outlines)
+
+
+def test_workers_take_one_seed(project: pytest.Pytester) -> None:
+    """With pytest-xdist the header names the seed of every test."""
+    project.makepyfile(
+        test_it="import pytest\n\n"
+        '@pytest.mark.parametrize("n", range(4))\n'
+        "def test_it(sync_rig, n):\n"
+        '    print(f"seed-{sync_rig.rig.seed}")\n'
+        "    assert n < 0\n"
+    )
+    result = run(project, "-n", "2")
+    header = next(line for line in result.outlines if line.startswith("rt-bridge: seed "))
+    seed = header.removeprefix("rt-bridge: seed ").partition(" ")[0]
+
+    result.assert_outcomes(failed=4)
+    assert [f"seed-{seed}"] * 4 == [line for line in result.outlines if line.startswith("seed-")]
+
+
+def test_what_the_app_printed_is_shown(project: pytest.Pytester) -> None:
+    """The reason why an app died is in its own output."""
+    project.makeconftest("")
+    project.makepyfile(
+        app="import http.server, os, sys\n"
+        "class Handler(http.server.BaseHTTPRequestHandler):\n"
+        "    def do_POST(self):\n"
+        "        print('Fatal: no such table', flush=True)\n"
+        "        os._exit(7)\n"
+        "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()\n",
+        test_it=SYNC,
+    )
+    result = run(project, f"--rt-app={shlex.quote(sys.executable)} app.py {{port}}", "test_it.py")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*app     UP → the app closed the connection before its reply was complete (NO_REPLY)",
+            "*what the app has printed at last*",
+            "Fatal: no such table",
+        ]
+    )
+
+
+def test_every_parameter_has_its_trace() -> None:
+    """Ids that differ only in what no file name has, or beyond its length, have files of their own."""
+    long = "test_it.py::test_" + "a" * 300
+    titles = ["t.py::t[1#]", "t.py::t[1*]", "t.py::t[é]", long, long + "b"]
+    names = [file_name(title) for title in titles]
+
+    assert len(titles) == len(set(names))
+    assert all(len(name) < 140 for name in names)
+    assert "test_it.py-TestIt-test_one" == file_name("test_it.py::TestIt::test_one")

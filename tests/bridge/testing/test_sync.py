@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support_kit import Script, app_of, command, play, read
@@ -34,6 +35,28 @@ def test_a_failure_reaches_the_test() -> None:
         sync_rig(app_of(Script(play("Hello."))), seed=1) as it,
     ):
         it.phone().dial().expect_prompt("Bye.")
+
+
+def test_no_frame_of_another_thread_is_in_a_failure() -> None:
+    """Every frame between the test and the failure is hidden from a report."""
+    with sync_rig(app_of(Script(play("Hello."))), seed=1) as it:
+        call = it.phone().dial()
+        with pytest.raises(ExpectationError) as caught:
+            call.expect_prompt("Bye.")
+
+    shown = [entry.path for entry in caught.traceback if not entry.ishidden(caught)]
+    assert [Path(__file__)] == shown
+
+
+def test_a_rig_has_a_short_name() -> None:
+    """Reports that show the arguments of a test show few words."""
+    with sync_rig(app_of(Script(play("Hello."))), seed=1) as it:
+        texts = repr(it), repr(it.phone("+33611111111"))
+
+    assert (
+        "SyncRig(rig=<rig with seed 1, 0 calls, 0 turns>)",
+        "SyncPhone(it=Phone(number='+33611111111'))",
+    ) == texts
 
 
 def test_a_dialled_party() -> None:
