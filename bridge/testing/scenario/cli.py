@@ -99,7 +99,8 @@ def _report(results: Sequence[ScenarioResult], status: int, choice: Choice) -> N
     elif choice.output is not None:
         with choice.output.open("w", encoding="utf-8", errors="replace") as file:
             print_results(results, file)
-    print_results(results, tolerant(sys.stdout))
+    if results:
+        print_results(results, tolerant(sys.stdout))
 
 
 def _list(scenarios: Sequence[Scenario], choice: Choice) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
+import signal
+import threading
 import traceback
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +18,7 @@ from urllib.parse import urlsplit
 
 from bridge.errors import BridgeError
 from bridge.simulator.clock import StuckError
-from bridge.testing.app_under_test import AppStartError, running
+from bridge.testing.app_under_test import AppStartError, Served, serving
 from bridge.testing.recording.format import RecordingError
 from bridge.testing.recording.recorder import Recorder
 from bridge.testing.rig import Rig
@@ -73,7 +76,7 @@ async def play_all(
     Raises KeepingError, and AppStartError as soon as the app cannot be started or reached; the result of the
     scenario at hand then has the sentence as its error.
     """
-    async with app_running(options) as base:
+    async with app_serving(options) as served:
         for scenario in scenarios:
             chosen = replace(
                 scenario,
@@ -89,23 +92,54 @@ async def play_all(
             results.append(result)
             watching.begin(chosen)
             try:
-                await _play(result, app_url(base, options.app or scenario.app), options, watching)
+                url = app_url(served.url, options.app or scenario.app)
+                await _play(result, url, options, watching)
             except AppStartError as error:
                 result.error = str(error)
                 raise
+            except asyncio.CancelledError:
+                result.error = "It was interrupted."
+                raise
             finally:
+                result.app_said = served.said() if result.status != "passed" else ""
                 watching.end(result)
 
 
 @asynccontextmanager
 async def app_running(options: Options) -> AsyncIterator[str]:
     """Start the app when it is given as a command; gives its address, "" when it runs already."""
+    async with app_serving(options) as served:
+        yield served.url
+
+
+@asynccontextmanager
+async def app_serving(options: Options) -> AsyncIterator[Served]:
+    """Start the app when it is given as a command; the address is "" when it runs already.
+
+    Raises AppStartError.
+    """
     if not options.app_command:
-        yield ""
+        yield Served("")
         return
     given = options.app if "://" in options.app else ""
-    async with running(options.app_command, port=urlsplit(given).port if given else None) as base:
-        yield base
+    port = urlsplit(given).port if given else None
+    with _ended_in_good_order():
+        async with serving(options.app_command, port=port) as served:
+            yield served
+
+
+@contextmanager
+def _ended_in_good_order() -> Iterator[None]:
+    """Take SIGTERM for Ctrl-C, so that the app is not left behind when a CI job is cancelled."""
+    of_nobody_else = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if not of_nobody_else or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def app_url(base: str, given: str) -> str:
@@ -176,6 +210,7 @@ __all__ = [
     "Options",
     "Watching",
     "app_running",
+    "app_serving",
     "app_url",
     "play_all",
 ]

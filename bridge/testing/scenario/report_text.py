@@ -117,6 +117,10 @@ def _failure(result: ScenarioResult, console: Console) -> None:
         console.print(Text(f"  {visible(where)}", "bold"))
         for line in text.splitlines():
             console.print(Text((_INDENT + visible(line)).rstrip()))
+    if result.app_said:
+        console.print(Text("  the app has printed at last", "bold"))
+        for line in result.app_said.splitlines():
+            console.print(Text((_INDENT + visible(line)).rstrip()))
     console.print(f"  seed {result.seed}, profile {result.scenario.profile or 'normal'}")
     if result.reproduce and not any(result.reproduce in text for _, text in result.messages()):
         console.print(f"  again: {result.reproduce}")

@@ -42,7 +42,8 @@ class ScenarioResult:
 
     `failures` are those of no step: what the app did against the protocol, or a call that never
     ended. `virtual_s` is how long the calls lasted, `real_s` how long the simulation took.
-    `reproduce` is a command that runs the same again, `files` are the traces that were written.
+    `reproduce` is a command that runs the same again, `files` are the traces that were written,
+    `app_said` is what the app has printed at last, when it is a command and the scenario failed.
     """
 
     scenario: Scenario
@@ -56,6 +57,7 @@ class ScenarioResult:
     real_s: float = 0.0
     reproduce: str = ""
     files: list[str] = field(default_factory=list)
+    app_said: str = ""
 
     @property
     def status(self) -> Status:

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from support_kit import Script, app_of, play, read
 from support_scenario import scenario_of
 
@@ -17,6 +20,7 @@ from bridge.testing.scenario.model import Scenario
 from bridge.testing.scenario.playing import Options, app_running, app_url, play_all
 from bridge.testing.scenario.results import ScenarioResult, StepResult
 
+ROOT = Path(__file__).parents[4]
 HEARD = "  - expect prompt: Hello\n"
 
 
@@ -185,3 +189,80 @@ async def test_phones_share_a_simulation(tmp_path: Path) -> None:
     first = [one["number"] for one in script.requests if one["command"] == ""]
     assert ["+33187650001", "+33187650002", "+33187650003"] == first
     assert 3 == json.loads((tmp_path / "x.yaml-x.json").read_text())["counts"]["calls"]
+
+
+async def test_a_scenario_that_is_interrupted_has_not_passed() -> None:
+    """Ctrl-C leaves a result that says so."""
+    asked, over = asyncio.Event(), asyncio.Event()
+
+    async def serve(_: web.Request) -> web.Response:
+        asked.set()
+        await over.wait()
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/", serve)
+    results: list[ScenarioResult] = []
+    async with running(app) as url:
+        playing_it = asyncio.get_running_loop().create_task(
+            play_all([scenario_of(HEARD)], Options(app=url), results, Silent())
+        )
+        await asked.wait()
+        playing_it.cancel()
+        over.set()
+        with pytest.raises(asyncio.CancelledError):
+            await playing_it
+
+    assert [("error", "It was interrupted.")] == [(one.status, one.error) for one in results]
+
+
+async def test_what_a_command_printed_is_kept_when_a_scenario_fails(tmp_path: Path) -> None:
+    """The app's own log says why it answered with an error."""
+    code = (
+        "import http.server, sys\n"
+        "class Handler(http.server.BaseHTTPRequestHandler):\n"
+        "    def do_POST(self):\n"
+        "        print('Fatal: no such table', flush=True)\n"
+        "        self.send_error(500)\n"
+        "    def log_message(self, *_): pass\n"
+        "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()\n"
+    )
+    (tmp_path / "app.py").write_text(code, encoding="utf-8")
+    results: list[ScenarioResult] = []
+    command = f"{sys.executable} {tmp_path / 'app.py'} {{port}}"
+    await play_all([scenario_of(HEARD)], Options(app_command=command), results, Silent())
+
+    assert "Fatal: no such table" == results[0].app_said.splitlines()[0]
+
+
+def test_sigterm_leaves_no_app_behind(tmp_path: Path) -> None:
+    """A CI job that is cancelled takes the app it has started with it."""
+    (tmp_path / "s.yaml").write_text(f"to: +33187654321\nsteps:\n{HEARD}", encoding="utf-8")
+    code = (
+        "import http.server, os, sys\n"
+        "class Handler(http.server.BaseHTTPRequestHandler):\n"
+        "    def do_POST(self):\n"
+        "        self.rfile.read(int(self.headers['Content-Length']))\n"
+        "        open('asked', 'w').write(str(os.getpid()))\n"
+        "        os.rename('asked', 'pid')\n"
+        "        import threading; threading.Event().wait()\n"
+        "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()\n"
+    )
+    (tmp_path / "app.py").write_text(code, encoding="utf-8")
+    words = ["simulate", "s.yaml", "--app-command", f"{sys.executable} app.py {{port}}"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bridge", *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    pid = tmp_path / "pid"
+    while not pid.exists() and process.poll() is None:
+        os.sched_yield()
+    process.terminate()
+    said, _ = process.communicate(timeout=30)
+
+    assert b"Aborted!" in said
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text(encoding="utf-8")), 0)
