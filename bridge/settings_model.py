@@ -210,7 +210,8 @@ class Settings(SettingsModel):
             ge=0,
             le=_YEAR_S,
             allow_inf_nan=False,
-            description="how long the final HANGUP request is repeated while the app is down",
+            description="how long the final HANGUP request is repeated while the app is down, and "
+            "the post of a transcript",
         ),
     ] = _DAY_S
     call_retention_s: Annotated[

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,6 +49,13 @@ class Hook:
     def posted(self) -> list[Any]:
         """List what was posted."""
         return [json.loads(body) for body in self.bodies]
+
+
+def documented() -> list[str]:
+    """List the members of the sample in docs/operators.md."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "operators.md"
+    sample = page.read_text(encoding="utf-8").partition("```json\n")[2].partition("```")[0]
+    return list(json.loads(sample))
 
 
 @asynccontextmanager
@@ -333,6 +341,7 @@ async def test_app_is_told(make_world: Make, store: str) -> None:
         "error": "",
     } == {name: value for name, value in posted.items() if name != "received"}
     assert posted["received"].startswith("2026-01-05T10:")
+    assert documented() == list(posted)
     (headers,) = at.headers
     moment = headers[transcripts.TIMESTAMP]
     assert signature(SECRET.encode(), moment, at.bodies[0]) == headers[transcripts.SIGNATURE]
