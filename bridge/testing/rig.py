@@ -270,7 +270,8 @@ async def rig(
         tap = Tap({HASH: base + path}, plivo.clock.now, heard, time.busy)
         await tap.start()
         stack.push_async_callback(tap.stop)
-        given = _given(plivo, tap.url(HASH), app_settings or {}, settings or {})
+        app_given = {"numbers": [f"+{digits(number)}"], **(app_settings or {})}
+        given = _given(plivo, {**app_given, "url": tap.url(HASH)}, settings or {})
         host = _host(given, time, own_process=own_process)
         made.append(Rig(plivo, host, contract, chosen, base + path, app_said=served.said))
         # A bridge that cannot listen has opened its store by then.
@@ -301,9 +302,7 @@ def _answer(turn: Turn) -> str:
     return "no JSON object" if turn.body.strip() else "nothing"
 
 
-def _given(
-    plivo: Plivo, app_url: str, app_settings: Mapping[str, Any], settings: Mapping[str, Any]
-) -> dict[str, Any]:
+def _given(plivo: Plivo, app: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "public_url": PUBLIC_URL,
         "listen": "127.0.0.1:0",
@@ -314,7 +313,7 @@ def _given(
         "store": "memory:",
         "rpc_login": RPC_LOGIN,
         "rpc_password": RPC_PASSWORD,
-        "apps": {HASH: {**app_settings, "url": app_url}},
+        "apps": {HASH: app},
         **settings,
     }
 
