@@ -1,4 +1,4 @@
-"""calls.realtime_break: end the command a live call is at, so that its app hears BREAK (docs/adr/0010).
+"""calls.realtime_break: end the command a live call is at, so that its app hears BREAK (docs/adr/0012).
 
 A command waits for the continuation of its document, so it is ended by a transfer: Plivo breaks off
 the running element and asks for the document at `…/{step}/break`, which is one more continuation of

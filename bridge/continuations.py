@@ -1,7 +1,7 @@
 """What came back from a document: Plivo's request, read in the light of what the bridge did and knows.
 
 Plivo gives no reason when a call leaves a room, and none when a transfer broke off an element. The
-reason was stored in the call before Plivo was asked for either (docs/adr/0005, docs/adr/0010).
+reason was stored in the call before Plivo was asked for either (docs/adr/0005, docs/adr/0012).
 """
 
 from __future__ import annotations

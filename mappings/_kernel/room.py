@@ -221,6 +221,8 @@ def _add(room: Room, key: str, member: Member) -> None:
 
 def _exit(room: Room, event: Exited) -> bool:
     key = _key(event.conference_uuid, event.member_id)
+    # The row of its call may be the second to tell, and the first to tell when.
+    room.left_at = max(room.left_at, event.at)
     if key in room.gone:
         return False
     if not room.now:
@@ -239,6 +241,8 @@ def _exit(room: Room, event: Exited) -> bool:
 def _depart(room: Room, event: Departed) -> bool:
     stay = (event.callid, event.step)
     keys = [key for key, m in room.members.items() if (m.callid, m.step) == stay]
+    if _stay(*stay) in room.left:
+        room.left_at = max(room.left_at, event.at)
     if not keys and (not event.entered or _stay(*stay) in room.left):
         return False
     for key in keys:

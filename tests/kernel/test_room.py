@@ -11,12 +11,17 @@ import pytest
 from mappings._kernel.room import (
     MOST_GONE,
     MOST_OVER,
+    Departed,
     Entered,
     Exited,
     KickMember,
+    Listed,
+    Looked,
     Member,
     Room,
+    RoomEvent,
     dump,
+    knows,
     load,
     step,
 )
@@ -37,7 +42,7 @@ def exited(number: int, *, conference: str = "conf-1") -> Exited:
     return Exited(conference, f"m{number}")
 
 
-def room_after(*events: Entered | Exited) -> Room:
+def room_after(*events: RoomEvent) -> Room:
     """Let events happen to an empty room, whatever kicks they cause."""
     room = Room()
     for event in events:
@@ -320,3 +325,116 @@ def _check_kicks(
     news = f"{of.conference_uuid}/{of.member_id}" not in known
     due = news and bool(room.gone) and len(left) == 1 and left[0].leave_when_alone
     assert ([KickMember(left[0])] if due else []) == kicks
+
+
+# --- what callbacks do not tell -----------------------------------------------------------------
+
+
+def listed(number: int, *, since: float = 0.0, leaves: bool = True) -> Listed:
+    """Let Plivo list a member."""
+    return Listed(Member("", f"m{number}", 100 + number, 7, leaves, since))
+
+
+def departed(number: int, at: float = 50.0, *, was_in: bool = True) -> Departed:
+    """Let the call of a member go on or end."""
+    return Departed(100 + number, 7, at, was_in)
+
+
+def test_exit_that_overtakes_the_enter_of_who_is_left() -> None:
+    """Whose enter is heard of only after the other one has left is alone all the same."""
+    room = room_after(entered(1), exited(1))
+
+    assert [KickMember(member(2))] == step(room, entered(2))
+
+
+def test_first_of_the_next_conference_is_not_left_behind() -> None:
+    """An enter into another conference is no enter into one that others have left."""
+    room = room_after(entered(1), exited(1))
+
+    assert [] == step(room, entered(2, conference="conf-2"))
+
+
+def test_call_that_departs_leaves_the_room() -> None:
+    """The end of its call is as good as the exit of a member, and comes once."""
+    room = room_after(entered(1), entered(2))
+
+    assert [KickMember(member(1))] == step(room, departed(2))
+    assert [] == step(room, exited(2))
+    assert [] == step(room, departed(2))
+    assert knows(room, 102, 7)
+
+
+def test_departure_of_one_who_was_never_heard_of() -> None:
+    """Two lost callbacks are made up for by the call itself, which had surely been let in."""
+    met = entered(1)
+
+    assert [KickMember(member(1))] == step(room_after(met), departed(2))
+    assert [] == step(room_after(met), departed(2, was_in=False))
+
+
+def test_departure_before_the_other_one_came() -> None:
+    """Who came after the last one had gone has met nobody."""
+    came = Member("conf-1", "m1", 101, 7, leave_when_alone=True, since=60.0)
+
+    assert [] == step(room_after(Entered(came)), departed(2, at=50.0))
+    assert [KickMember(came)] == step(room_after(Entered(came)), departed(2, at=61.0))
+
+
+def test_listed_member_takes_its_place() -> None:
+    """A member Plivo lists is one of the newest conference, and counts from then on."""
+    room = room_after(entered(1), listed(2))
+
+    assert {101, 102} == inside(room)
+    assert [KickMember(member(2))] == step(room, exited(1))
+
+
+@pytest.mark.parametrize(("since", "kicked"), [(40.0, True), (50.0, False), (60.0, False)])
+def test_listed_member_who_is_alone(since: float, kicked: bool) -> None:
+    """It was left behind if it was there before the last one left; else it is the first of all."""
+    room = room_after(entered(1), departed(1, at=50.0))
+    kicks = step(room, listed(2, since=since))
+
+    assert kicked == bool(kicks)
+    assert {102} == inside(room)
+
+
+def test_listed_member_that_has_left_already() -> None:
+    """A list may lag behind the callbacks: who is known to be gone does not come back by it."""
+    room = room_after(entered(1), entered(2), exited(2))
+
+    assert [] == step(room, listed(2))
+    assert {101} == inside(room)
+
+
+def test_listed_member_is_known_by_its_call() -> None:
+    """The callback that names its conference finds the member that was listed without one."""
+    room = room_after(listed(2), entered(2), entered(1))
+
+    assert {101, 102} == inside(room)
+    assert 2 == len(room.members)
+    assert [KickMember(member(2))] == step(room, exited(1))
+
+
+def test_looking_again_finds_who_is_left() -> None:
+    """A kick that came to nothing is due again at the next look; nobody else is."""
+    room = room_after(entered(1), entered(2), exited(2))
+
+    assert [KickMember(member(1))] == step(room, Looked())
+    assert [] == step(room_after(entered(1)), Looked())
+    assert [] == step(room_after(entered(1), entered(2)), Looked())
+
+
+def test_knowing_who_was_in() -> None:
+    """Whoever entered or left by a document was in the room by it; nobody else was."""
+    room = room_after(entered(1), entered(2), exited(2))
+
+    assert (True, True) == (knows(room, 101, 7), knows(room, 102, 7))
+    assert (False, False) == (knows(room, 101, 8), knows(room, 103, 7))
+
+
+def test_room_of_the_former_release_goes_on() -> None:
+    """A room stored before it was known who had met whom sends out as it did."""
+    rows = [["conf-1", f"m{n}", 100 + n, 7, True] for n in (1, 2)]
+    room = load({"v": 1, "members": rows, "gone": [], "now": "conf-1", "over": []})
+
+    assert [KickMember(member(1))] == step(room, exited(2))
