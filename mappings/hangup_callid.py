@@ -2,7 +2,7 @@
 
 | RT parameter | Plivo | default | difference |
 |---|---|---|---|
-| callid | REST hang-up of that call | (required) | one's own callid = hangup; no such live call of the app → CALL_NOT_FOUND |
+| callid | REST hang-up of that call | (required) | one's own callid = hangup; unknown → CALL_NOT_FOUND, over → CALL_ENDED, of another app → CALL_OF_ANOTHER_APP unless hangup_scope allows it |
 """
 
 from __future__ import annotations

@@ -27,9 +27,17 @@ HANGUP_CALLID: Final = Fidelity(
             "behaviour",
             "unknown callid",
             "refused",
-            "A callid that is unknown, ended or of another app gives CALL_NOT_FOUND.",
+            "An unknown callid gives CALL_NOT_FOUND, one of a call that is over CALL_ENDED.",
             "test_failure_is_an_error",
             "The page documents no result for it.",
+        ),
+        Row(
+            "behaviour",
+            "call of another app",
+            "refused",
+            "It gives CALL_OF_ANOTHER_APP, unless hangup_scope of the app is account.",
+            "tests/e2e/test_rest_commands.py::test_hang_up_foreign_call",
+            "The page does not say whose calls may be hung up.",
         ),
         Row(
             "behaviour",

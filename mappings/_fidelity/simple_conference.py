@@ -21,7 +21,7 @@ SIMPLE_CONFERENCE: Final = Fidelity(
             "param",
             "auto_leave_when_alone",
             "emulated",
-            "When an exit leaves one member who asked for it, the bridge has that member kicked through REST; the default is true, as in the SDKs.",
+            "When others leave one member behind who asked for it, the bridge has that member kicked through REST; the default is true, as in the SDKs.",
             "test_leaving_when_alone_is_the_default",
             "The last participant is alone until Plivo has reported the exit and carried out the kick.",
         ),
@@ -31,7 +31,7 @@ SIMPLE_CONFERENCE: Final = Fidelity(
             "approximated",
             "The result is CONFERENCE_CLOSED, as of conference.",
             "test_room_closed_by_time",
-            "Plivo gives no reason, so a room that somebody else closes through Plivo's API reads LEFT_CONFERENCE.",
+            "Plivo gives no reason: a member that is hung up by itself through Plivo's console reads CONFERENCE_CLOSED too.",
         ),
         Row(
             "behaviour",

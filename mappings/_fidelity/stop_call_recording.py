@@ -25,6 +25,13 @@ STOP_CALL_RECORDING: Final = Fidelity(
         ),
         Row(
             "behaviour",
+            "several recordings",
+            "exact",
+            "Every recording the app has started on the call is stopped, and none that somebody else has; the result is the newest.",
+            "tests/e2e/test_rest_commands.py::test_stop_ends_what_the_app_has_started",
+        ),
+        Row(
+            "behaviour",
             "call that is not recorded",
             "refused",
             "The command fails with NOT_RECORDING.",

@@ -26,10 +26,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class HangUpCall:
-    """Hang up another call of the same app through REST. Safe to repeat.
+    """Hang up another call through REST. Safe to repeat.
 
-    Answered by `RestDone`, or `RestFailed` with code CALL_NOT_FOUND when no live call of this app
-    has that callid.
+    Answered by `RestDone`, or `RestFailed` with code CALL_NOT_FOUND, CALL_ENDED, or, when the app may
+    end its own calls only, CALL_OF_ANOTHER_APP.
     """
 
     callid: int
@@ -49,7 +49,7 @@ class StartRecording:
 
 @dataclass(frozen=True, slots=True)
 class StopRecording:
-    """Stop the background recording of this call through REST. Safe to repeat."""
+    """Stop the background recordings the app has started on this call through REST. Safe to repeat."""
 
     recording_id: str
 
