@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -11,7 +12,10 @@ from support_cdr import ONE, dialout, records
 from support_e2e import Make, World, command, tts
 from support_outbound import CALLEE, does, place
 
+from bridge.operators import admin
 from bridge.simulator.callees import Rings
+from bridge.state import CallState, dump
+from bridge.store.protocol import CallWrite, Commit, StoreUnavailable
 
 TOKEN = "an-admin-token-of-24-let"
 WAIT = command("wait", wait=30)
@@ -193,6 +197,70 @@ async def test_hangup_plivo_refuses(make_world: Make) -> None:
 
     assert (502, "REST_REFUSED") == (status, name)
     assert 1 == len(world.plivo.calls)
+
+
+async def test_hangup_plivo_does_not_answer(
+    make_world: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for ever: after a while the outcome is unknown."""
+    world = await make_world(WAIT, plivo_rest=True, admin_token=TOKEN)
+    call = world.dial()
+    await world.during(call, "Wait")
+
+    async def never(_: str) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(admin, "BUDGET_S", 0.01)
+    monkeypatch.setattr(world.bridge.runtime.rest, "hang_up_call", never)
+    assert (504, "REST_UNKNOWN") == await code(world, "POST", "/admin/calls/1/hangup")
+
+
+async def test_store_that_fails(make_world: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that cannot be read is said so, and is no fault of the token."""
+    world = await make_world(admin_token=TOKEN)
+
+    async def fails() -> list[int]:
+        raise StoreUnavailable("The disk is gone.")
+
+    monkeypatch.setattr(world.bridge.store, "live_calls", fails)
+    status, answer = await ask(world, "GET", "/admin/calls")
+    assert (503, "STORE_UNAVAILABLE", "The disk is gone.") == (
+        status,
+        *answer["error"].values(),
+    )
+
+
+async def test_calls_that_cannot_be_shown(make_world: Make) -> None:
+    """One of another release, or gone meanwhile, does not hide the others."""
+    world = await make_world(WAIT, admin_token=TOKEN)
+    store = world.bridge.store
+    for callid in (await store.allocate_callid(), await store.allocate_callid()):
+        await store.commit(Commit(CallWrite(callid, "DEFAULT", f"u{callid}", 0, b"[", 0.0)))
+    call = world.dial()
+    await world.during(call, "Wait")
+    listed = store.live_calls
+
+    async def more() -> list[int]:
+        return [*await listed(), 999]
+
+    store.live_calls = more  # type: ignore[method-assign]
+    _, answer = await ask(world, "GET", "/admin/calls")
+
+    assert [3] == [one["callid"] for one in answer["calls"]]
+
+
+async def test_more_calls_than_are_read_at_once(make_world: Make) -> None:
+    """Hundreds of calls are listed whole."""
+    world = await make_world(WAIT, admin_token=TOKEN)
+    store = world.bridge.store
+    for callid in range(1, 251):
+        state = CallState(callid, "DEFAULT", f"u{callid}", world.clock.now())
+        change = CallWrite(callid, "DEFAULT", state.uuid, 0, dump(state), world.clock.now())
+        await store.commit(Commit(change))
+    _, answer = await ask(world, "GET", "/admin/calls")
+
+    assert list(range(250, 0, -1)) == [one["callid"] for one in answer["calls"]]
+    assert {("asking", "")} == {(one["phase"], one["command"]) for one in answer["calls"]}
 
 
 # --- breaking a command -------------------------------------------------------------------------

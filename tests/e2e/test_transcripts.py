@@ -167,6 +167,47 @@ async def test_report_of_the_end_in_any_shape(make_world: Make, rest: bool, faul
     assert 12 == pytest.approx(one.seconds, abs=2)
 
 
+@pytest.mark.parametrize(
+    ("path", "form", "seconds"),
+    [
+        ("DEFAULT/1", {"record_url": "https://x", "recording_duration_ms": "8000"}, 8),
+        ("DEFAULT/1", {"RecordUrl": "https://x", "RecordingDuration": "8.0"}, 8),
+        ("DEFAULT/1", {"recording_duration": "-1", "recording_duration_ms": "-1"}, None),
+        ("DEFAULT/1", {"recording_duration": "soon"}, None),
+        ("OTHER/1", {"recording_duration": "8"}, None),
+        ("DEFAULT/7", {"recording_duration": "8"}, None),
+        ("DEFAULT/1", {"recording_duration": "8", "recording_id": ""}, None),
+    ],
+)
+async def test_reports_as_they_may_come(
+    make_world: Make, path: str, form: dict[str, str], seconds: float | None
+) -> None:
+    """REST and XML spell them differently; what says nothing, or of another call, adds nothing."""
+    faults = ["drop:recording", "drop:transcription"]
+    world = await make_world(START, WAIT, plivo_rest=True, more_apps=["OTHER"], faults=faults)
+    await talk(world)
+    (before,) = await known(world)
+    url = f"https://bridge.example.com/plivo/{path}/1/notice/call_recording/m1"
+    whole = {"call_uuid": "some-uuid", "recording_id": before.name, **form}
+    assert 200 == (await world.leg().request(url, whole, bare=True)).status
+
+    assert [seconds] == [one.seconds for one in await known(world)]
+
+
+async def test_recording_of_another_call(make_world: Make) -> None:
+    """A report cannot change the entry of a recording that another call made."""
+    world = await make_world(START, WAIT, HANGUP, plivo_rest=True)
+    await talk(world)
+    before = await known(world)
+    world.dial("+33698765432")
+    await world.delivered(2)
+    form = {"call_uuid": "some-uuid", "recording_id": before[0].name, "recording_duration": "999"}
+    url = "https://bridge.example.com/plivo/DEFAULT/2/1/notice/call_recording/m1"
+    assert 200 == (await world.leg().request(url, form, bare=True)).status
+
+    assert before == await known(world)
+
+
 # --- transcripts --------------------------------------------------------------------------------
 
 
