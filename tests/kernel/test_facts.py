@@ -70,7 +70,7 @@ EVENT_FIELDS: dict[type, tuple[st.SearchStrategy[Any], ...]] = {
     RecordingFound: (st.booleans(),),
     RecordingMissing: (),
     RecordingReceived: (TEXTS, TEXTS, NUMBERS, TEXTS, NUMBERS),
-    RestDone: (TEXTS,),
+    RestDone: (TEXTS, TEXTS),
     RestFailed: (TEXTS, TEXTS),
     RestUnknown: (TEXTS,),
     SpeechReceived: (TEXTS, NUMBERS),
