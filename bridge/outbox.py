@@ -14,12 +14,15 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from bridge import steps
+from bridge.asking import ask
+from bridge.replicas import settled
 from bridge.rt_client import AppFailure
 from bridge.state import CallState, Phase, load
 from bridge.store.patience import deadline
@@ -159,8 +162,12 @@ class Outbox:
         deadline.set(asyncio.get_running_loop().time() + self._lease_s)
         try:
             if self._handled.get(key) != row:
-                row = await self._frozen(row)
-                if not await self._handle(row):
+                frozen = await self._frozen(row)
+                if frozen is None:
+                    self.wake()
+                    return
+                row = frozen
+                if not await settled(partial(self._handle, row)):
                     self._held.pop(key, None)
                     self.wake()
                     return
@@ -169,10 +176,6 @@ class Outbox:
             self._handled.pop(key, None)
             self._held.pop(key, None)
             self._unconfirmed.pop(key, None)
-        except Conflict as conflict:
-            # It became due at another time, or another replica's, before it was sent.
-            log.info("outbox.overtaken", key=key, why=str(conflict))
-            self.wake()
         except Exception:
             log.exception("outbox.failed", key=key, kind=row.kind, call=row.callid)
             self._hold_back(key)
@@ -201,15 +204,22 @@ class Outbox:
             self._blocked.discard(row.key)
             self.wake()
 
-    async def _frozen(self, row: OutboxRow) -> OutboxRow:
-        """Give a final request its body, stored before it is first sent; other rows as they are."""
+    async def _frozen(self, row: OutboxRow) -> OutboxRow | None:
+        """Give a final request its body, stored before it is first sent; other rows as they are.
+
+        None = the row became due at another time, or another replica's: it is not ours to send.
+        """
         if row.kind != "final" or row.body:
             return row
         state = await self._ended(row.callid)
-        if state is None:
+        if state is None or state.untold:
             return row
         frozen = replace(row, body=final_body(state))
-        await self._runtime.store.commit(Commit(outbox_swap=[(row, frozen)], exact=True))
+        try:
+            await self._runtime.store.commit(Commit(outbox_swap=[(row, frozen)], exact=True))
+        except Conflict as conflict:
+            log.info("outbox.overtaken", key=row.key, why=str(conflict))
+            return None
         return frozen
 
     async def _ended(self, callid: int) -> CallState | None:
@@ -220,7 +230,10 @@ class Outbox:
     async def _final(self, row: OutboxRow) -> bool:
         """Deliver the final request of a call; True when the row may go."""
         if not row.body:
-            log.error("hangup.call_missing", call=row.callid)
+            if await self._ended(row.callid) is None:
+                log.error("hangup.call_missing", call=row.callid)
+            else:
+                log.info("hangup.untold", call=row.callid)
             return True
         # The call itself may have outlived its retention: the body is all that is needed.
         app_hash = _app_of(row.body)
@@ -230,9 +243,7 @@ class Outbox:
             why = "the app is no longer in the settings"
             return await self._again_or_drop(row, app_hash, why)
         try:
-            await self._runtime.transport.ask(
-                app.rt, row.body, self._runtime.settings.app_timeout_s
-            )
+            await ask(self._runtime, app, row.body, "final")
         except AppFailure as failure:
             if failure.delivered is None:
                 return await self._repeat_or_drop(row, app_hash, str(failure))

@@ -14,12 +14,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from bridge.rt.failures import (
+    AppBusy,
     AppDisconnected,
     AppFailure,
     AppInterrupted,
     AppReplyInvalid,
     AppReplyTooLarge,
     AppStatus,
+    AppSuspended,
     AppTimeout,
     AppUnreachable,
 )
@@ -31,12 +33,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AiohttpTransport",
+    "AppBusy",
     "AppDisconnected",
     "AppFailure",
     "AppInterrupted",
     "AppReplyInvalid",
     "AppReplyTooLarge",
     "AppStatus",
+    "AppSuspended",
     "AppTimeout",
     "AppTransport",
     "AppUnreachable",
@@ -57,9 +61,12 @@ class AppTransport:
     def open(cls, *, max_reply_bytes: int = MAX_REPLY_BYTES) -> Self:
         """Open what this installation has, inside the running event loop."""
         plain_kind = _plain_kind()
+        # No limit per host: two apps on one host would share it. Each has one of its own already
+        # (bridge.admission).
+        limits = {"max_reply_bytes": max_reply_bytes, "connections_per_host": 0}
         return cls(
-            AiohttpTransport.open(max_reply_bytes=max_reply_bytes),
-            None if plain_kind is None else plain_kind.open(max_reply_bytes=max_reply_bytes),
+            AiohttpTransport.open(**limits),
+            None if plain_kind is None else plain_kind.open(**limits),
         )
 
     async def close(self) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
+from bridge.asking import Desks
+
 if TYPE_CHECKING:
     from bridge.clock import Clock
     from bridge.media import Library
@@ -37,7 +39,8 @@ class Runtime:
     """Everything outside of one call. `rest` is None when Plivo's REST API is switched off.
 
     `open_commands` counts the commands of live calls by name and version; `voices` remembers the
-    Plivo voices that were chosen for the voices of apps. `instance` names this process.
+    Plivo voices that were chosen for the voices of apps; at the `desks` the apps are asked.
+    `instance` names this process.
     """
 
     settings: Settings
@@ -51,6 +54,7 @@ class Runtime:
     apps: dict[str, App]
     open_commands: Counter[tuple[str, int]] = field(default_factory=Counter)
     voices: dict[str, VoiceMatch] = field(default_factory=dict)
+    desks: Desks = field(default_factory=Desks)
     instance: str = field(default_factory=lambda: token_hex(16))
 
 

@@ -15,15 +15,17 @@ import structlog
 
 from bridge import steps
 from bridge.addresses import NOWHERE, continuation_url
+from bridge.asking import Question, ask
 from bridge.continuations import what_came
 from bridge.new_call import new_call
 from bridge.outbound.arrivals import Arrivals
+from bridge.replicas import Replicas, create
 from bridge.rest_actions import BUDGET_S
-from bridge.rt_client import AppFailure, AppInterrupted, AppReplyInvalid
+from bridge.rt_client import AppBusy, AppFailure, AppInterrupted, AppReplyInvalid
 from bridge.state import CallState, Phase, load
 from bridge.telemetry import log_line
 from bridge.transaction import Transaction, farewell
-from bridge.turns import Turn, UnknownCall, result_class
+from bridge.turns import Turn, UnknownCall, result_class, turn_line
 from mappings._kernel.actions import REPEATABLE, FindRecording, Reply
 from mappings._kernel.engine import Finished
 from mappings._kernel.events import Broken, RestDone, RestUnknown
@@ -58,6 +60,7 @@ class Session:
         #: The lock of a call is under its callid, that of one being created under app and CallUUID.
         self.locks = actions.locks
         self._turns: dict[int, Turn] = {}
+        self.replicas = Replicas(runtime)
         #: Told when a turn of this process is over, whatever became of it.
         self.on_turn_end: Callable[[int], Awaitable[None]] | None = None
         #: Whether a call ended before the app heard of it; asked under the lock of its creation.
@@ -83,7 +86,7 @@ class Session:
         if callid is None:
             line["outcome"] = "over"
             return HANGUP
-        return await self._arrive(app, callid, 0, "next", form, line)
+        return await self.resume(app, callid, 0, "next", form, line)
 
     async def fallback(
         self, app: App, form: Mapping[str, str], line: Line, token: str = ""
@@ -99,19 +102,7 @@ class Session:
             document = await self.runtime.store.document(callid, state.step)
             if document is not None:
                 return document
-        return await self._arrive(app, callid, state.step if state else 0, "next", form, line)
-
-    async def resume(  # noqa: PLR0917 - what the route holds, and the log line
-        self,
-        app: App,
-        callid: int,
-        step: int,
-        kind: NextKind,
-        form: Mapping[str, str],
-        line: Line,
-    ) -> bytes:
-        """Answer the continuation of a document. Raises UnknownCall."""
-        return await self._arrive(app, callid, step, kind, form, line)
+        return await self.resume(app, callid, state.step if state else 0, "next", form, line)
 
     def forget(self, callid: int) -> None:
         """Drop what this process remembers of a call that ended."""
@@ -141,12 +132,13 @@ class Session:
                 async with self.arrivals.claim(token, transaction) as mine:
                     if not mine:
                         return None
-                    await transaction.commit()
+                    if overtaken := await create(transaction):
+                        return overtaken[0]
                 callid = transaction.state.callid
                 self._fresh.add(callid)
         return callid
 
-    async def _arrive(  # noqa: PLR0917 - as `resume`
+    async def resume(  # noqa: PLR0917 - what the route holds, and the log line
         self,
         app: App,
         callid: int,
@@ -155,6 +147,7 @@ class Session:
         form: Mapping[str, str],
         line: Line,
     ) -> bytes:
+        """Answer the continuation of a document. Raises UnknownCall."""
         begun = asyncio.get_running_loop().time()
         async with self.locks[callid]:
             state = await self.read(callid)
@@ -167,7 +160,7 @@ class Session:
             if state.phase is Phase.ENDED or step != state.step:
                 line["outcome"] = "duplicate"
                 return await self._old_document(state, step)
-            turn = self._turns.get(callid)
+            turn = self._turns.get(callid) or await self.replicas.turn_of(state)
             if turn is None:
                 interrupted = not (
                     state.phase is Phase.WAITING or state.deferred or callid in self._fresh
@@ -222,6 +215,9 @@ class Session:
         last_begin = begun + settings.webhook_budget_s - longest_s
         callid = state.callid
         first = True
+        if interrupted and state.holder:
+            # Of the replicas that find the turn of a dead one, one goes on with it.
+            await Transaction(self.runtime, app, state).commit()
         while True:
             if state.phase is Phase.ENDED:
                 return HANGUP
@@ -285,34 +281,23 @@ class Session:
                 "a restart interrupted the question to the app (after_crash = fail)"
             )
         body = steps.request_body(state)
+        known = bool(state.command or state.error or state.request_hash)
+        question: Question = "later" if known else "first"
         begun = perf_counter()
         answer: RtResponse | AppFailure
         try:
-            raw = await self.runtime.transport.ask(
-                app.rt, body, self.runtime.settings.app_timeout_s
-            )
-            answer = read_response(raw)
+            answer = read_response(await ask(self.runtime, app, body, question))
         except AppFailure as failure:
             answer = failure
         except ReplyError as error:
             answer = AppReplyInvalid.of(error)
         seconds = perf_counter() - begun
-        outcome = answer.code if isinstance(answer, AppFailure) else answer.command
         result = result_class(state)
-        self.runtime.metrics.observe_app(app.hash, seconds)
         if state.command:
             self.runtime.metrics.turn(app.hash, state.command, result)
-        line = {
-            "call": state.callid,
-            "app": app.hash,
-            "step": state.step,
-            "command": state.command,
-            "result": result,
-            "reply": outcome,
-            "again": interrupted,
-            "ms": round(seconds * 1000, 1),
-        }
+        line = turn_line(state, answer, result, seconds, again=interrupted)
         if isinstance(answer, AppFailure):
+            state.untold = answer.delivered is False and not (known or interrupted)
             self.runtime.metrics.error(app.hash, answer.code)
             log.error("rt.turn", **line, why=str(answer), excerpt=answer.excerpt)
         else:
@@ -335,7 +320,7 @@ class Session:
         state = transaction.state
         if isinstance(outcome, AppFailure):
             transaction.note(failure=outcome.code)
-            transaction.give_up(str(outcome))
+            transaction.give_up(str(outcome), busy=isinstance(outcome, AppBusy))
         elif isinstance(outcome, RtResponse):
             transaction.note(
                 asked=[
@@ -361,12 +346,18 @@ class Session:
         The app did answer, so its new command is what the final request will name.
         """
         state = await self._reread(app, asked.callid)
+        self.replicas.check(state)
+        if state.phase is Phase.ENDED:
+            self._overtaken_calls.add(state.callid)
         if isinstance(outcome, RtResponse) and state.phase is Phase.ENDED:
             state.command, state.command_id = outcome.command, outcome.command_id
             state.variables, state.result, state.error = outcome.variables, "", ""
             transaction = Transaction(self.runtime, app, state)
             transaction.note(reply=[outcome.command, outcome.command_id, outcome.variables])
             await transaction.commit()
+        elif asked.untold and state.phase is Phase.ENDED:
+            state.untold = True
+            await Transaction(self.runtime, app, state).commit()
         return state
 
     async def _old_document(self, state: CallState, step: int) -> bytes:

@@ -42,8 +42,19 @@ class AppSettings(SettingsModel):
     ] = "We are sorry, this service is not available at the moment. Please call again later."
     failure_voice: Annotated[
         Word | None,
-        Field(description="voice of failure_message and hold_message; default_voice when not set"),
+        Field(
+            description="voice of failure_message, busy_message and hold_message; default_voice "
+            "when not set"
+        ),
     ] = None
+    busy_message: Annotated[
+        Word,
+        Field(
+            description="text spoken before a call is hung up because the app has enough to do; a "
+            "call that is not answered yet is turned away as busy",
+            max_length=3000,
+        ),
+    ] = "All lines are busy at the moment. Please call again later."
     hold_message: Annotated[
         Word,
         Field(
@@ -54,6 +65,34 @@ class AppSettings(SettingsModel):
     fallback_url: Annotated[
         WebUrl | None, Field(description="Plivo XML used by `on_failure = fallback_url`")
     ] = None
+    max_questions: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=10_000,
+            description="requests this app gets at once; others wait for half of app_timeout_s at "
+            "most, and then their callers hear busy_message",
+        ),
+    ] = 200
+    breaker_failures: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=10_000,
+            description="after so many requests in a row without any answer the app is not asked for "
+            "breaker_pause_s, and callers get on_failure at once; 0 = it is always asked",
+        ),
+    ] = 10
+    breaker_pause_s: Annotated[
+        float,
+        Field(
+            ge=0.1,
+            le=3600,
+            allow_inf_nan=False,
+            description="how long an app without an answer is left alone; then a single request "
+            "finds out whether it answers again",
+        ),
+    ] = 5.0
     partial_read: Annotated[
         Literal["keys", "timeout", "exact"],
         Field(

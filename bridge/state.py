@@ -78,6 +78,10 @@ class CallState:
     transfers: int = 0
     #: The recordings of this call that were started and not stopped: [recording id, URL] each.
     recordings: list[list[str]] = field(default_factory=list)
+    #: The app surely never heard of this call, so that it is not told of its end either.
+    untold: bool = False
+    #: The replica in the middle of a turn of this call, on a store that several share.
+    holder: str = ""
     #: Version in the store this state was read with; 0 = not stored yet.
     version: int = 0
     #: The open command as read from `start`, so that it need not be read again; never stored.

@@ -280,18 +280,24 @@ class Transaction:
         if any(not isinstance(verb, UNANSWERING) for verb in verbs):
             state.answered = True
 
-    def give_up(self, why: str) -> None:
-        """End the call's dialogue with the app as the app's `on_failure` says."""
+    def give_up(self, why: str, *, busy: bool = False) -> None:
+        """End the call's dialogue with the app as its `on_failure` says, or as one that is busy."""
         log.error("call.given_up", call=self.state.callid, app=self.app.hash, why=why)
         self.note(given_up=why)
         self._close_command()
-        self.hand_out(farewell(self.runtime, self.app))
+        if busy:
+            self.hand_out(turned_away(self.runtime, self.app, answered=self.state.answered))
+        else:
+            self.hand_out(farewell(self.runtime, self.app))
 
     async def commit(self) -> None:
         """Store everything; afterwards it survives a kill. Raises Conflict when another wrote."""
         state = self.state
         now = self.runtime.clock.now()
         version = state.version + 1
+        if self.runtime.store.shared:
+            between = state.phase in {Phase.ASKING, Phase.ACTING} and not state.deferred
+            state.holder = self.runtime.instance if between else ""
         records = self.said
         if state.answered and state.answered_at is None:
             state.answered_at = now
@@ -338,6 +344,13 @@ def farewell(runtime: Runtime, app: App) -> tuple[Verb, ...]:
     return (Hangup(),)
 
 
+def turned_away(runtime: Runtime, app: App, *, answered: bool) -> tuple[Verb, ...]:
+    """Give the verbs for a caller of an app that has enough to do."""
+    if not answered:
+        return (Hangup("busy"),)
+    return (*spoken(runtime, app, app.settings.busy_message), Hangup())
+
+
 def spoken(runtime: Runtime, app: App, message: str) -> list[Speak]:
     """Say a text of the settings in the voice the app has for it."""
     default = runtime.settings.default_voice
@@ -353,4 +366,5 @@ __all__ = [
     "Transaction",
     "farewell",
     "spoken",
+    "turned_away",
 ]

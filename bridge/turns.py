@@ -6,9 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from bridge.metrics import RESULTS
+from bridge.rt.failures import AppFailure
 
 if TYPE_CHECKING:
     from bridge.state import CallState
+    from mappings._rt.reader import RtResponse
 
 #: The fields of a webhook's canonical log line.
 Line = dict[str, Any]
@@ -36,6 +38,22 @@ class Turn:
             self._ended.set_result(None)
 
 
+def turn_line(
+    state: CallState, answer: RtResponse | AppFailure, result: str, seconds: float, *, again: bool
+) -> Line:
+    """Write the canonical log line of a question to an app."""
+    return {
+        "call": state.callid,
+        "app": state.app,
+        "step": state.step,
+        "command": state.command,
+        "result": result,
+        "reply": answer.code if isinstance(answer, AppFailure) else answer.command,
+        "again": again,
+        "ms": round(seconds * 1000, 1),
+    }
+
+
 def result_class(state: CallState) -> str:
     """Say what kind of result a turn reports, "" when it reports none."""
     if not (state.command or state.error or state.result):
@@ -50,4 +68,4 @@ def result_word(result: object, error: str) -> str:
     return result if isinstance(result, str) and result in RESULTS else "ok"
 
 
-__all__ = ["Line", "Turn", "UnknownCall", "result_class", "result_word"]
+__all__ = ["Line", "Turn", "UnknownCall", "result_class", "result_word", "turn_line"]

@@ -7,7 +7,9 @@
     ├── AppStatus               a complete reply with another status than 200, redirects included
     ├── AppReplyTooLarge        the reply is longer than allowed; the rest of it is not read
     ├── AppReplyInvalid         the reply is not HTTP, or its body is no RT.Response
-    └── AppInterrupted          a restart came between question and answer (after_crash = fail)
+    ├── AppInterrupted          a restart came between question and answer (after_crash = fail)
+    ├── AppBusy                 not asked: it has as many questions to answer as it may have
+    └── AppSuspended            not asked: it did not answer the last questions (bridge.breaker)
 
 The functions write the same sentence whichever transport failed. `where` is the app's URL, masked.
 """
@@ -25,12 +27,14 @@ __all__ = [
     "NOT_IN_TIME",
     "NO_HTTP_URL",
     "NO_SUCH_HOST",
+    "AppBusy",
     "AppDisconnected",
     "AppFailure",
     "AppInterrupted",
     "AppReplyInvalid",
     "AppReplyTooLarge",
     "AppStatus",
+    "AppSuspended",
     "AppTimeout",
     "AppUnreachable",
     "broken",
@@ -120,6 +124,30 @@ class AppInterrupted(AppFailure):
 
     code = "APP_INTERRUPTED"
     delivered = None
+
+
+class AppBusy(AppFailure):
+    """The app was not asked, because it has enough to do."""
+
+    code = "APP_BUSY"
+    delivered = False
+
+    @classmethod
+    def with_so_many(cls, questions: int) -> AppBusy:
+        """Tell how many questions the app has to answer."""
+        return cls(f"The app was not asked: it has {questions} questions to answer already.")
+
+
+class AppSuspended(AppFailure):
+    """The app was not asked, because it has not answered for a while."""
+
+    code = "APP_SUSPENDED"
+    delivered = False
+
+    @classmethod
+    def after(cls, failures: int) -> AppSuspended:
+        """Tell how many questions it did not answer."""
+        return cls(f"The app was not asked: it answered none of the last {failures} questions.")
 
 
 def unreachable(where: str, reason: str) -> AppUnreachable:

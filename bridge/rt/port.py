@@ -23,7 +23,7 @@ __all__ = [
 
 OK: Final = 200
 MAX_REPLY_BYTES: Final = 1_048_576
-#: Per host, so that a slow app never takes the connections of another.
+#: Of a transport that is used alone; the bridge limits questions per app (bridge.admission).
 CONNECTIONS_PER_HOST: Final = 500
 #: A refused connection is tried again after this, then after twice as long each time.
 FIRST_PAUSE_S: Final = 0.1

@@ -49,6 +49,10 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "ended_at": st.none() | FLOATS,
     "cause": TEXTS,
     "answered_at": st.none() | FLOATS,
+    "untold": st.booleans(),
+    "transfers": COUNTS,
+    "recordings": st.lists(st.lists(TEXTS, min_size=2, max_size=2), max_size=2),
+    "holder": TEXTS,
 }
 #: Fields that are not stored.
 ELSEWHERE = {"version", "running"}
