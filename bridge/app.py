@@ -110,6 +110,7 @@ class Bridge:
         admin = web.Application()
         admin.add_routes(self.health.routes())
         admin.add_routes(Admin(runtime, session, self.hangups, self.breaks).routes())
+        await session.replicas.join()
         self.port = await self._listen(public, settings.listen.host, settings.listen.port)
         self.admin_port = await self._listen(
             admin, settings.admin_listen.host, settings.admin_listen.port
@@ -146,6 +147,7 @@ class Bridge:
         for runner in self._runners[:1]:
             await runner.cleanup()
         await drain(self.settings.shutdown_grace_s)
+        await self.session.replicas.leave()
         for runner in self._runners[1:]:
             await runner.cleanup()
         if self._transport is not None:

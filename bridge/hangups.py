@@ -8,6 +8,7 @@ It is due at once, except when the caller ended a foreground recording whose cal
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -16,10 +17,11 @@ import structlog
 from bridge import steps
 from bridge.cdr import writing as cdr
 from bridge.new_call import new_call
+from bridge.replicas import over
 from bridge.rooms import left_row
 from bridge.state import CallState, Phase
 from bridge.stays import stay_of
-from bridge.store.protocol import Commit, OutboxRow, RecordWrite
+from bridge.store.protocol import Commit, Conflict, OutboxRow, RecordWrite
 from bridge.transaction import Transaction
 from mappings._kernel.context import restore
 from mappings._kernel.events import ConferenceLeft, HungUp
@@ -85,6 +87,16 @@ class Hangups:
         if len(self._over) > MOST_OVER:
             self._over.popitem(last=False)
 
+    async def _tell_replicas(self, app_hash: str, uuid: str) -> int | None:
+        """Keep other replicas from creating a call that is over; gives its callid if one just did."""
+        store = self._runtime.store
+        if not store.shared:
+            return None
+        note = over(app_hash, uuid, self._runtime.clock.now() + OVER_FOR_S)
+        with suppress(Conflict):
+            await store.commit(Commit(records=[note]))
+        return await store.find_call(app_hash, uuid)
+
     async def end(self, app: App, form: Mapping[str, str], line: Line, token: str = "") -> None:
         """Take note of a hangup webhook; a repetition does nothing.
 
@@ -95,12 +107,15 @@ class Hangups:
         store = self._runtime.store
         async with self._session.locks[app.hash, uuid]:
             callid = await store.find_call(app.hash, uuid)
-            if callid is None:
-                if not token and form.get("Direction", "").lower() != "outbound":
-                    # The caller gave up before the app ever heard of the call.
-                    log.info("call.never_asked", app=app.hash, uuid=uuid)
-                    self._note_over(app.hash, uuid)
+            unheard_of = not token and form.get("Direction", "").lower() != "outbound"
+            if callid is None and unheard_of:
+                # The caller gave up before the app ever heard of the call.
+                log.info("call.never_asked", app=app.hash, uuid=uuid)
+                self._note_over(app.hash, uuid)
+                callid = await self._tell_replicas(app.hash, uuid)
+                if callid is None:
                     return
+            if callid is None:
                 state = await new_call(self._runtime, app, form)
                 state.call_status = _status_of_unknown(form)
                 line["call"] = state.callid
@@ -164,7 +179,7 @@ class Hangups:
             due = now + REASON_GRACE_S
         elif state.start is not None:
             transaction.close(self._end_of(state, form, stay))
-        elif self._session.in_turn(state.callid):
+        elif self._session.in_turn(state.callid) or await self._session.replicas.turn_of(state):
             due = now + runtime.settings.app_timeout_s + 1
         state.phase = Phase.ENDED
         state.ended_at = now

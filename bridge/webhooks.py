@@ -23,6 +23,7 @@ from bridge.hangups import is_hangup
 from bridge.health import INSTANCE
 from bridge.plivo.signature import verify
 from bridge.recordings.transcripts import MOST_BYTES
+from bridge.replicas import settled
 from bridge.rescue import Rescue
 from bridge.session import HANGUP
 from bridge.store.patience import deadline
@@ -138,7 +139,7 @@ class Webhooks:
                 app = self._runtime.apps.get(app_hash)
                 if app is None or (app.stored and route in FIRST_ROUTES):
                     app = await self._stored_app(app_hash, route)
-                response = await handle(request, app, form, line)
+                response = await settled(lambda: handle(request, app, form, line))
                 self._rescue.succeeded(request, form)
             except web.HTTPException as refusal:
                 line["outcome"] = REFUSALS.get(refusal.status, "refused")
