@@ -46,7 +46,10 @@ class Person:
             await pass_time(self.rig, KEY_S)
 
     async def press_now(self, keys: str) -> None:
-        """Press keys whether or not anything listens. Raises ValueError for what is no key."""
+        """Press keys whether or not anything listens.
+
+        Raises ValueError for what is no key.
+        """
         __tracebackhide__ = True
         _check(keys)
         for key in str(keys):

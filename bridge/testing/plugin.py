@@ -59,6 +59,8 @@ class _Run:
     rig: Rig
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     failed: bool = False
+    #: Whether the test was run to its end; after Ctrl-C it was not, and nothing is waited for.
+    called: bool = False
     written: Path | None = None
 
 
@@ -139,9 +141,10 @@ async def _rt_rig(request: pytest.FixtureRequest, rt_app: Any) -> AsyncIterator[
     async with AsyncExitStack() as stack:
         with _sentences():
             made = await stack.enter_async_context(rig(rt_app, **_options(request)))
-        with _checked(request, made):
+        with _checked(request, made) as run:
             yield made
-            await made.wind_up()
+            if run.called:
+                await made.wind_up()
 
 
 rt_rig = _coroutine_fixture(_rt_rig, name="rt_rig")
@@ -161,9 +164,10 @@ def sync_rig(request: pytest.FixtureRequest, rt_app: Any) -> Iterator[SyncRig]:
     with ExitStack() as stack:
         with _sentences():
             made = stack.enter_context(opened(rt_app, **_options(request)))
-        with _checked(request, made.rig):
+        with _checked(request, made.rig) as run:
             yield made
-            made.wind_up()
+            if run.called:
+                made.wind_up()
 
 
 @pytest.fixture
@@ -216,14 +220,14 @@ def _sentences() -> Iterator[None]:
 
 
 @contextmanager
-def _checked(request: pytest.FixtureRequest, made: Rig) -> Iterator[None]:
+def _checked(request: pytest.FixtureRequest, made: Rig) -> Iterator[_Run]:
     """Fail the test at its end for what the app did against the protocol."""
     item = request.node
     made.reproduce = _command(item, made)
     run = item.stash[_RUN] = _Run(made)
     with _recorded(item, made):
-        yield
-    summary = made.summary()
+        yield run
+    summary = made.summary() if run.called else ""
     if summary and not run.failed:
         run.failed = True
         page = _write(item, run, summary, None)
@@ -276,6 +280,8 @@ def pytest_runtest_makereport(
     """Write the trace of a test that failed, and say where it is."""
     report = yield
     run = item.stash.get(_RUN, None)
+    if run is not None and report.when == "call":
+        run.called = True
     if run is not None and report.when == "call" and report.failed and call.excinfo is not None:
         run.failed = True
         marker = getattr(call.excinfo.value, "index", None)

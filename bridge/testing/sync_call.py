@@ -32,7 +32,7 @@ class SyncPerson:
         return self._portal.run(self.it.press(keys, within=within))
 
     def press_now(self, keys: str) -> None:
-        """Press keys whether or not anything listens. Raises ValueError for what is no key."""
+        """Press keys whether or not anything listens."""
         __tracebackhide__ = True
         return self._portal.run(self.it.press_now(keys))
 
@@ -249,7 +249,7 @@ class SyncCall:
         return self._portal.run(self.it.press(keys, within=within))
 
     def press_now(self, keys: str) -> None:
-        """Press keys whether or not anything listens. Raises ValueError for what is no key."""
+        """Press keys whether or not anything listens."""
         __tracebackhide__ = True
         return self._portal.run(self.it.press_now(keys))
 

@@ -333,3 +333,27 @@ def test_every_parameter_has_its_trace() -> None:
     assert len(titles) == len(set(names))
     assert all(len(name) < 140 for name in names)
     assert "test_it.py-TestIt-test_one" == file_name("test_it.py::TestIt::test_one")
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_ctrl_c(project: pytest.Pytester, way: str) -> None:
+    """Nothing is waited for any more and nothing is checked, and the app is gone."""
+    project.makeconftest(
+        "import asyncio, os, signal, pytest\n"
+        "from aiohttp import web\n\n"
+        "@pytest.fixture\n"
+        "def rt_app():\n"
+        "    async def serve(http):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        await asyncio.Event().wait()\n"
+        "    app = web.Application()\n"
+        '    app.router.add_post("/", serve)\n'
+        "    return app\n"
+    )
+    project.makepyfile(test_it=SYNC if way == "sync" else GOOD)
+    result = run(project)
+
+    assert pytest.ExitCode.INTERRUPTED == result.ret
+    result.stdout.fnmatch_lines(["!* KeyboardInterrupt !*"])
+    for output in (result.stdout, result.stderr):
+        output.no_fnmatch_line("*OVER_BUDGET*")
