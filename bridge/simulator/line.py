@@ -276,7 +276,8 @@ class Line(Inbox):
     async def _execute(self, document: Sequence[Element]) -> Follow | None:
         for element in document:
             await self.idle(0)
-            if element.name not in UNANSWERING:
+            answers = element.name == "Redirect" and self.profile.redirect_answers
+            if answers or element.name not in UNANSWERING:
                 self.answer()
             self.element = element.name
             follow = await HANDLERS[element.name](self, element)

@@ -50,6 +50,12 @@ class Profile:
         normal=False,
         hostile=True,
     )
+    redirect_answers: bool = _switch(
+        "A Redirect in the document of a ringing inbound call: is the call answered? "
+        "(framework: yes)",
+        normal=True,
+        hostile=False,
+    )
     empty_digits_reach_action: bool = _switch(
         "Only the finishing key was pressed: is the action asked, with empty Digits? "
         "(else the next element runs)",

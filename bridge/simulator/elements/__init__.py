@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 Handler = Callable[["Line", Element], Awaitable[Follow | None]]
 
-#: Elements that leave an inbound call ringing, in the framework Plivo published.
+#: Elements that leave an inbound call ringing: those of the framework Plivo published, Message,
+#: which it does not know, and Redirect, about which the profile has the last word.
 UNANSWERING: Final = frozenset({"Wait", "PreAnswer", "Hangup", "Dial", "Redirect", "Message"})
 
 HANDLERS: Final[dict[str, Handler]] = {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from support_plivo import CALLED, CALLER, HANGUP, Raw, XmlApp, keys, wav
 
 from bridge.simulator.inputs import HungUp, Input, MachineBeeps, Talks
 from bridge.simulator.line import LONGEST_S
+from bridge.simulator.profile import HOSTILE, NORMAL, Profile
 
 #: 30 characters, which take 2 s.
 TEXT = "123456789 123456789 1234567890"
@@ -105,7 +108,18 @@ async def test_for_ever(app: XmlApp, element: str) -> None:
 async def test_what_answers_a_call(app: XmlApp, first: str, status: str) -> None:
     """Leading Wait and PreAnswer leave the caller ringing, what needs the caller answers."""
     app.documents = {"/answer": f"{first}<Redirect>{{url}}/next</Redirect>", "/next": HANGUP}
-    await app.live()
+    await app.live(profile=replace(NORMAL, redirect_answers=False))
+
+    assert status == app.first("/next")["CallStatus"]
+
+
+@pytest.mark.parametrize(("profile", "status"), [(NORMAL, "in-progress"), (HOSTILE, "ringing")])
+async def test_whether_a_redirect_answers_a_call(
+    app: XmlApp, profile: Profile, status: str
+) -> None:
+    """The profile decides; the framework answers."""
+    app.documents = {"/answer": "<Wait/><Redirect>{url}/next</Redirect>", "/next": HANGUP}
+    await app.live(profile=profile)
 
     assert status == app.first("/next")["CallStatus"]
 
