@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bridge.store._redis_url import SCHEMES, RedisUrl
-from bridge.store.memory import MemoryStore
-from bridge.store.protocol import Store
-from bridge.store.redis import RedisStore
-from bridge.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from bridge.store.protocol import Store
 
 _SQLITE = "sqlite:///"
 _DURABILITIES = ("normal", "full")
@@ -23,15 +23,22 @@ def open_store(url: str, *, durability: str = "normal") -> Store:
     """
     if durability not in _DURABILITIES:
         raise ValueError(f"durability must be normal or full, not {durability!r}")
+    # Settings import this package to read addresses; a health check has no use for a store.
     if url == "memory:":
+        from bridge.store.memory import MemoryStore  # noqa: PLC0415
+
         return MemoryStore()
     if url.partition(":")[0] in SCHEMES:
+        from bridge.store.redis import RedisStore  # noqa: PLC0415
+
         return RedisStore(RedisUrl.parse(url))
     if not url.startswith(_SQLITE) or not url.removeprefix(_SQLITE).strip("/"):
         raise ValueError(
             "a store is memory:, sqlite:///file, sqlite:////directory/file or redis://host:6379/0: "
             + url
         )
+    from bridge.store.sqlite import SqliteStore  # noqa: PLC0415
+
     return SqliteStore(Path(url.removeprefix(_SQLITE)), durability)
 
 
