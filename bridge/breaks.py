@@ -9,7 +9,8 @@ command as if nothing had been asked, and once Plivo has accepted the transfer i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
 from pydantic_core import from_json, to_json
@@ -17,19 +18,23 @@ from pydantic_core import from_json, to_json
 from bridge import steps
 from bridge.addresses import continuation_url
 from bridge.continuations import ACCEPTED, ASKED
-from bridge.live_calls import CallRefused, live_call
+from bridge.live_calls import CallRefused, live_call, mark_hung_up
 from bridge.plivo.rest_errors import PlivoNotFound, PlivoRefused, PlivoRestError, PlivoTimeout
 from bridge.reconcile import removed_app
 from bridge.state import CallState, Phase
-from bridge.store.protocol import OutboxRow
+from bridge.store.protocol import Conflict, OutboxRow
 from bridge.transaction import Transaction
 from mappings._plivo.verbs import Hangup
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from bridge.outbox import Outbox
     from bridge.plivo.rest import PlivoRest
     from bridge.runtime import Runtime
     from bridge.session import Session
+
+Done = TypeVar("Done")
 
 log = structlog.get_logger()
 
@@ -40,6 +45,8 @@ MOST_AT_ONCE: Final = 3
 MOST_ATTEMPTS: Final = 6
 #: After so long a break of which nothing more was heard is carried out again, in s.
 AGAIN_AFTER_S: Final = 15.0
+#: How often a call is read again that another process has changed.
+MOST_CONFLICTS: Final = 5
 #: Lane of the outbox, as that of kicks.
 PLIVO_LANE: Final = "plivo"
 
@@ -103,13 +110,17 @@ class Breaks:
         log.info("call.break", call=callid, outcome=outcome.code, why=outcome.sentence)
         return outcome
 
+    async def mark_hung_up(self, callid: int) -> None:
+        """Store that we are about to hang up a call (bridge.live_calls)."""
+        await mark_hung_up(self._runtime, self._session.locks, callid)
+
     async def _break(self, callid: int) -> BreakOutcome:
         rest = self._runtime.rest
         if rest is None:
             return _outcome("REST_UNAVAILABLE", "BRIDGE_PLIVO_REST is false")
         step = -1
         for _ in range(MOST_AT_ONCE):
-            begun = await self._intend(callid, step)
+            begun = await _settled(partial(self._intend, callid, step))
             if isinstance(begun, BreakOutcome):
                 return begun
             step = begun.step
@@ -120,9 +131,9 @@ class Breaks:
             except (PlivoRestError, ValueError) as error:
                 if isinstance(error, PlivoRestError) and error.maybe_done:
                     continue
-                await self._withdraw(callid, step)
+                await _settled(partial(self._withdraw, callid, step))
                 return _refusal(error, begun)
-            return await self._accepted(callid, step)
+            return await _settled(partial(self._accepted, callid, step))
         ended = await self._ended_meanwhile(callid, step)
         return ended or _outcome("REST_UNKNOWN", f"call {callid} may be transferred in a moment")
 
@@ -187,7 +198,7 @@ class Breaks:
         """Say how the command of this document ended; None = it has not."""
         if state is not None and _waits(state, step):
             return None
-        if self._session.broken.get(callid) == step:
+        if state is not None and state.broken == step:
             return _outcome("BROKEN", f"the command of call {callid} was broken")
         if state is None or state.phase is Phase.ENDED:
             return _outcome("CALL_ENDED", f"call {callid} has ended meanwhile")
@@ -201,7 +212,7 @@ class Breaks:
         async with self._session.locks["break", row.callid]:
             state = await self._counted_again(row, step)
             if state is None or rest is None:
-                await self._withdraw(row.callid, step)
+                await _settled(partial(self._withdraw, row.callid, step))
                 return True
             try:
                 await self._transfer(rest, state)
@@ -209,9 +220,9 @@ class Breaks:
                 log.warning("call.break_failed", call=row.callid, app=state.app, why=str(error))
                 if isinstance(error, PlivoRestError) and not isinstance(error, PlivoNotFound):
                     return await self._outbox.later(row)
-                await self._withdraw(row.callid, step)
+                await _settled(partial(self._withdraw, row.callid, step))
                 return True
-            await self._accepted(row.callid, step)
+            await _settled(partial(self._accepted, row.callid, step))
             return True
 
     async def _counted_again(self, row: OutboxRow, step: int) -> CallState | None:
@@ -239,6 +250,16 @@ class Breaks:
         due = self._runtime.clock.now() + AGAIN_AFTER_S
         key, body = f"break:{state.callid}:{state.step}", to_json(state.step)
         return OutboxRow(key, "break", state.callid, due, body, lane=PLIVO_LANE)
+
+
+async def _settled(change: Callable[[], Awaitable[Done]]) -> Done:
+    """Make a change of a call, anew when another process has changed the call meanwhile."""
+    for _ in range(MOST_CONFLICTS):
+        try:
+            return await change()
+        except Conflict:
+            continue
+    return await change()
 
 
 def _runs_a_command(state: CallState) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support_e2e import HANGUP, PUBLIC, Make, World, command, tts
+from support_rpc import make_rpc
 
 from bridge.simulator import control
 from bridge.simulator.inputs import HungUp, RoomEnded
@@ -154,3 +155,14 @@ async def test_room_that_ends_by_itself_hangs_up(make_rest_world: Make) -> None:
     await world.finish()
 
     assert [(1, "HANGUP", "", "CONFERENCE_CLOSED")] == results(world)
+
+
+async def test_member_that_legacy_code_hangs_up(make_world: Make) -> None:
+    """A member that calls.hangup ends leaves a room that was not closed."""
+    rpc = await make_rpc(make_world, ROOM)
+    call = rpc.world.dial()
+    await call.expect_room()
+    assert True is await rpc.call("calls.hangup", 1)
+    await rpc.world.finish()
+
+    assert [(1, "HANGUP", "", "")] == results(rpc.world)

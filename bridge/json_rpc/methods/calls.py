@@ -81,6 +81,7 @@ async def hangup(api: Api, args: Args) -> bool:
     state = await _call(api, callid)
     if state.phase is Phase.ENDED or not state.uuid:
         return False
+    await api.breaks.mark_hung_up(callid)
     with told_by_plivo():
         try:
             await rest.hang_up_call(state.uuid)
