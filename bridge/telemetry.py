@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
+import os
 import sys
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
@@ -154,7 +155,8 @@ def configure_logging(
     console = log_format == "console" or (log_format == "auto" and output.isatty())
     level = _LEVELS[log_level]
     sink = _ByteSink(output)
-    render = _console_renderer() if console else _to_json
+    coloured = output.isatty() and not os.environ.get("NO_COLOR")
+    render = _console_renderer(colours=coloured) if console else _to_json
     chain: list[structlog.typing.Processor] = [
         structlog.processors.format_exc_info,
         redact_event,
@@ -192,8 +194,8 @@ def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _console_renderer() -> Callable[[_EventDict], bytes]:
-    renderer = structlog.dev.ConsoleRenderer()
+def _console_renderer(*, colours: bool) -> Callable[[_EventDict], bytes]:
+    renderer = structlog.dev.ConsoleRenderer(colors=colours)
     return lambda event_dict: str(renderer(None, "", event_dict)).encode("utf-8", "replace")
 
 

@@ -98,6 +98,22 @@ def test_format_follows_the_terminal(log_format: Any, terminal: bool, is_json: b
     assert "8080" in line
 
 
+@pytest.mark.parametrize(
+    ("terminal", "no_color", "coloured"), [(True, "", True), (True, "1", False), (False, "", False)]
+)
+def test_colours_are_for_terminals(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, no_color: str, coloured: bool
+) -> None:
+    """A log that goes to a file has no escape sequences, nor one where NO_COLOR is set."""
+    monkeypatch.setenv("NO_COLOR", no_color)
+    stream = Stream(terminal=terminal)
+    configure_logging("console", stream=stream)
+
+    structlog.get_logger().info("bridge.started")
+
+    assert coloured == any("\x1b[" in line for line in stream.lines())
+
+
 def test_level_filters(stream: Stream) -> None:
     """Events below the level are not written."""
     configure_logging("json", "warning", stream=stream)

@@ -32,7 +32,7 @@ def python_code(story: Story, title: str, redact: str) -> str:
         lines += [f"# {MASKS.format(redact)}", f"# {REAL_ONES}", ""]
     lines.append("")
     if story.called:
-        # The simulated Plivo rents out only what a test asks for.
+        # Any number leads to the app; so the account has this one from the beginning.
         lines.append(f"@pytest.mark.rt(number={literal(story.called)})")
     lines.append(f"async def test_{_name(title)}(phone):")
     lines.append(f'{_INDENT}"""The call goes as it was recorded."""')
