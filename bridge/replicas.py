@@ -3,7 +3,7 @@
 Every replica renews a record of its own each second, and looks at those of the others. Clocks of
 machines are never compared: a replica counts as dead when its record did not change between so many
 looks in a row. That only decides who goes on with a turn; what keeps a replica that was taken for
-dead from overwriting anything is the version of the call (docs/adr/0009).
+dead from overwriting anything is the version of the call (docs/adr/0013).
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ log = structlog.get_logger()
 
 #: The kind of the records that say who lives.
 KIND: Final = "replica"
+#: What the record of a replica says that has calls to dial.
+DIALS: Final = b"dials"
 #: The kind of the records of calls that ended before their app heard of them.
 OVER: Final = "over"
 #: How often a replica says so, and looks at the others, in s.
@@ -57,6 +59,9 @@ class Replicas:
         self._running: asyncio.Task[None] | None = None
         #: The version last seen of each replica's record, and for how many looks it has not changed.
         self._seen: dict[str, tuple[int, int]] = {}
+        #: Whether this replica has calls to dial, and which others said so.
+        self.dials: Callable[[], bool] = lambda: False
+        self._dialling: set[str] = set()
 
     async def join(self) -> None:
         """Say that we live, before the first turn of ours, and go on saying so until `leave`."""
@@ -92,6 +97,10 @@ class Replicas:
             self._seen[instance] = (row.version, 0)
         return self._seen[instance][1] < MOST_MISSES
 
+    def sharers(self) -> int:
+        """Count the replicas that dial, this one included: they share the account's pace."""
+        return 1 + sum(self._seen[name][1] < MOST_MISSES for name in self._dialling)
+
     def check(self, state: CallState) -> None:
         """Raise Conflict when another replica went on with a turn of ours: it took us for dead."""
         if state.holder not in {"", self._me}:
@@ -105,7 +114,7 @@ class Replicas:
 
     async def _beat(self) -> None:
         try:
-            await self._write(b"")
+            await self._write(DIALS if self.dials() else b"")
         except Conflict:
             # Purged, or lost with the server's memory.
             await self._reread()
@@ -128,6 +137,7 @@ class Replicas:
             changed = version != row.version
             seen[row.key] = (row.version, 0 if changed else min(misses + 1, MOST_MISSES))
         self._seen = seen
+        self._dialling = {row.key for row in rows if row.blob == DIALS and row.key != self._me}
 
 
 class Elsewhere:

@@ -7,6 +7,7 @@ and an intent in that phase is never dialled again, whatever happens to the proc
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from bridge.outbound.endings import Endings
     from bridge.outbound.ledger import Ledger
     from bridge.plivo.rest import PlivoRest
+    from bridge.replicas import Replicas
     from bridge.runtime import Runtime
 
 log = structlog.get_logger()
@@ -31,21 +33,37 @@ log = structlog.get_logger()
 MOST_IN_FLIGHT: Final = 16
 #: How often the store is asked for intents that nobody here knows, in s: of a process that died.
 RESCAN_S: Final = 60.0
+#: A replica keeps its part of the pace for so long after its last call, in s.
+SHARED_FOR_S: Final = 5.0
 
 
 class Dispatcher:
     """The queue of this process and the task that empties it."""
 
-    def __init__(self, runtime: Runtime, rest: PlivoRest, ledger: Ledger, endings: Endings) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        rest: PlivoRest,
+        ledger: Ledger,
+        endings: Endings,
+        replicas: Replicas,
+    ) -> None:
         self._runtime = runtime
         self._rest = rest
         self._ledger = ledger
         self._endings = endings
         self._queue = FairQueue()
         self._pace = Pace(runtime.settings.plivo_calls_per_second)
+        self._sharers = replicas.sharers
+        self._left_at = -inf
+        replicas.dials = self._dials
         self._wake = asyncio.Event()
         self._flying: set[str] = set()
         self.stopping = False
+
+    def _dials(self) -> bool:
+        """Tell whether this process takes part in the pace: it has calls to dial, or just had."""
+        return len(self._queue) > 0 or self._runtime.clock.now() - self._left_at < SHARED_FOR_S
 
     def __len__(self) -> int:
         """Count the intents that wait to be dialled."""
@@ -83,7 +101,8 @@ class Dispatcher:
         token = self._queue.take() if len(self._flying) < MOST_IN_FLIGHT else None
         if token is None:
             return False
-        self._pace.left(now)
+        self._pace.left(now, self._sharers())
+        self._left_at = now
         self._flying.add(token)
         spawn(self._dial(token), f"outbound:{token}")
         return True

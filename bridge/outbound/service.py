@@ -44,7 +44,9 @@ class Outbound:
         self._stopping = False
         if runtime.rest is not None:
             endings = Endings(runtime, self._ledger, hangups)
-            self._dispatcher = Dispatcher(runtime, runtime.rest, self._ledger, endings)
+            self._dispatcher = Dispatcher(
+                runtime, runtime.rest, self._ledger, endings, session.replicas
+            )
             lost = Lost(runtime, runtime.rest, self._ledger, endings, outbox)
             outbox.handlers[ROW] = lost.look
 

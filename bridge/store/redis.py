@@ -1,7 +1,7 @@
 """The store in Redis or Valkey: for any number of bridge processes on any number of machines.
 
 Every commit is one script, so it is applied whole or not at all, and the version it was based on is
-what keeps a replica that slept from overwriting a newer step (docs/adr/0009). All keys of a
+what keeps a replica that slept from overwriting a newer step (docs/adr/0013). All keys of a
 deployment share one hash tag, so they live on one node of a cluster.
 """
 

@@ -1,0 +1,203 @@
+"""Which replicas live, and what they share, seen through one store."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from bridge import replicas
+from bridge.replicas import KIND, MOST_MISSES, Replicas, settled
+from bridge.state import CallState, Phase, dump
+from bridge.store.memory import MemoryStore
+from bridge.store.protocol import CallWrite, Commit, Conflict, RecordWrite, StoreUnavailable
+
+if TYPE_CHECKING:
+    from bridge.runtime import Runtime
+
+
+@pytest.fixture
+async def store() -> MemoryStore:
+    """Open a store that says it is shared."""
+    made = MemoryStore()
+    made.shared = True
+    await made.open()
+    return made
+
+
+def _replica(store: MemoryStore, name: str) -> Replicas:
+    clock = SimpleNamespace(now=lambda: 1000.0)
+    return Replicas(cast("Runtime", SimpleNamespace(store=store, instance=name, clock=clock)))
+
+
+async def _beats(*living: Replicas) -> None:
+    for one in living:
+        await one._beat()
+    for one in living:
+        await one._look()
+
+
+async def test_replica_lives_as_long_as_its_record_changes(store: MemoryStore) -> None:
+    """A replica whose record did not change between three looks in a row is dead, and may return."""
+    one, two = _replica(store, "one"), _replica(store, "two")
+    await _beats(one, two)
+    assert await one.lives("two")
+    for _ in range(MOST_MISSES - 1):
+        await _beats(one)
+        assert await one.lives("two")
+    await _beats(one)
+
+    assert not await one.lives("two")
+    await _beats(one, two)
+    assert await one.lives("two")
+
+
+async def test_replica_that_was_never_seen_is_looked_up(store: MemoryStore) -> None:
+    """Somebody who joined since the last look lives; somebody without a record does not."""
+    one, two = _replica(store, "one"), _replica(store, "two")
+    await _beats(one)
+    await two._beat()
+
+    assert await one.lives("two")
+    assert not await one.lives("three")
+
+
+async def test_outage_kills_nobody(store: MemoryStore) -> None:
+    """Looks that fail do not count: after an outage everybody has time to say that he lives."""
+    one, two = _replica(store, "one"), _replica(store, "two")
+    await _beats(one, two)
+    await store.close()
+    for _ in range(10):
+        with pytest.raises(StoreUnavailable):
+            await _beats(one)
+    await store.open()
+    await _beats(one)
+
+    assert await one.lives("two")
+
+
+async def test_replica_whose_record_is_gone_writes_another(store: MemoryStore) -> None:
+    """A record that was purged, or lost with the server's memory, is written again."""
+    one = _replica(store, "one")
+    await _beats(one, one)
+    await store.commit(Commit(records=[RecordWrite(KIND, "one", 2, None)]))
+    await _beats(one, one)
+
+    assert ["one"] == [row.key for row in await store.list_records(KIND)]
+
+
+async def test_replica_that_leaves_is_gone_at_once(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Joining writes a record, beats go on by themselves, and leaving deletes it."""
+    monkeypatch.setattr(replicas, "BEAT_S", 0.0)
+    one = _replica(store, "one")
+    await one.join()
+    async with asyncio.timeout(10):
+        while (row := await store.load_record(KIND, "one")) is None or row.version < 5:  # noqa: ASYNC110 - the store tells nobody
+            await asyncio.sleep(0)
+    await one.leave()
+
+    assert [] == await store.list_records(KIND)
+
+
+async def test_store_of_one_process_has_no_replicas() -> None:
+    """Nothing is written where nobody else could read it."""
+    store = MemoryStore()
+    await store.open()
+    one = _replica(store, "one")
+    await one.join()
+    await one.leave()
+
+    assert [] == await store.list_records(KIND)
+
+
+async def test_pace_is_shared_by_those_who_dial(store: MemoryStore) -> None:
+    """Replicas with calls to dial count, those without and dead ones do not."""
+    one, two, three = (_replica(store, name) for name in ("one", "two", "three"))
+    two.dials = lambda: True
+    await _beats(two, three, one)
+    assert (2, 1, 2) == (one.sharers(), two.sharers(), three.sharers())
+    for _ in range(MOST_MISSES):
+        await _beats(one, three)
+
+    assert (1, 1) == (one.sharers(), three.sharers())
+
+
+async def _call(store: MemoryStore, holder: str, **fields: Any) -> CallState:
+    state = CallState(1, "APP", "u1", 1.0, **{"phase": Phase.ASKING, "holder": holder, **fields})
+    held = await store.load_call(1)
+    base = 0 if held is None else held.version
+    await store.commit(Commit(CallWrite(1, "APP", "u1", base, dump(state), 1.0)))
+    return state
+
+
+@pytest.mark.parametrize("holder", ["", "one", "nobody"])
+async def test_turn_of_nobody_else(store: MemoryStore, holder: str) -> None:
+    """A turn that is over, one's own, and that of a dead replica are nobody else's."""
+    one = _replica(store, "one")
+    await _beats(one)
+
+    assert None is await one.turn_of(await _call(store, holder))
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        {"holder": "", "phase": Phase.WAITING, "step": 1},
+        {"holder": "", "phase": Phase.ENDED},
+        {"holder": "three"},
+    ],
+    ids=["document", "end", "somebody else's"],
+)
+async def test_turn_of_another_is_waited_for(store: MemoryStore, after: dict[str, Any]) -> None:
+    """Who waits for a turn elsewhere goes on when it ended, and not before."""
+    one, two = _replica(store, "one"), _replica(store, "two")
+    await _beats(one, two)
+    turn = await one.turn_of(await _call(store, "two"))
+    assert turn is not None
+    waiting = asyncio.gather(turn.wait(60.0))
+    assert not (await asyncio.wait({waiting}, timeout=0.3))[0]
+    await _call(store, **after)
+    async with asyncio.timeout(10):
+        await waiting
+
+
+async def test_turn_of_a_replica_that_dies_is_not_waited_for(store: MemoryStore) -> None:
+    """Waiting ends with the life of the replica, and at the latest with the waiter's time."""
+    one, two = _replica(store, "one"), _replica(store, "two")
+    await _beats(one, two)
+    turn = await one.turn_of(await _call(store, "two"))
+    assert turn is not None
+    await turn.wait(0.05)
+    for _ in range(MOST_MISSES):
+        await _beats(one)
+    async with asyncio.timeout(10):
+        await turn.wait(60.0)
+
+
+async def test_own_turn_that_another_went_on_with_is_given_up(store: MemoryStore) -> None:
+    """Whoever was taken for dead may not go on."""
+    one = _replica(store, "one")
+    one.check(await _call(store, "one"))
+    one.check(await _call(store, ""))
+    with pytest.raises(Conflict, match="Another replica went on with the turn of call 1"):
+        one.check(await _call(store, "two"))
+
+
+async def test_what_another_replica_came_before_is_done_anew() -> None:
+    """A conflict makes the attempt begin again, a few times; another error does not."""
+    left = [Conflict("faster"), Conflict("faster")]
+
+    async def attempt() -> str:
+        if left:
+            raise left.pop()
+        return "done"
+
+    assert "done" == await settled(attempt)
+    left[:] = [Conflict("faster") for _ in range(50)]
+    with pytest.raises(Conflict):
+        await settled(attempt)
+    assert 50 - replicas.MOST_AGAIN - 1 == len(left)
