@@ -12,6 +12,7 @@ from aiohttp import web
 from bridge.assets import asset
 from bridge.breaks import Breaks
 from bridge.clock import SystemClock
+from bridge.door import Door, most_connections
 from bridge.hangups import Hangups
 from bridge.health import Health
 from bridge.json_rpc.api import Api
@@ -63,6 +64,7 @@ class Bridge:
         self._sessions: list[aiohttp.ClientSession] = []
         self._loops: list[asyncio.Task[None]] = []
         self._transport: AppTransport | None = None
+        self._listener: asyncio.Server | None = None
         self.store = open_store(settings.store, durability=settings.store_durability)
         self.port = 0
         self.admin_port = 0
@@ -98,7 +100,10 @@ class Bridge:
             runtime, session, self.hangups, rooms, self.stored_apps, transcripts=transcripts
         )
         asset("music")  # synthesised now rather than while a caller waits
-        public = web.Application(client_max_size=settings.max_webhook_bytes)
+        self.door = self.health.door = Door(most_connections(settings.max_connections))
+        public = web.Application(
+            client_max_size=settings.max_webhook_bytes, middlewares=[self.door.middleware()]
+        )
         public.add_routes(webhooks.routes())
         account = self._rest(AccountRest)
         self.api = Api(runtime, self.stored_apps, self.outbound, account, self.breaks)
@@ -110,8 +115,10 @@ class Bridge:
         admin = web.Application()
         admin.add_routes(self.health.routes())
         admin.add_routes(Admin(runtime, session, self.hangups, self.breaks).routes())
+        host, port = settings.listen.host, settings.listen.port
         await session.replicas.join()
-        self.port = await self._listen(public, settings.listen.host, settings.listen.port)
+        self._listener = await self.door.listen(await self._runner(public), host, port)
+        self.port = self._listener.sockets[0].getsockname()[1]
         self.admin_port = await self._listen(
             admin, settings.admin_listen.host, settings.admin_listen.port
         )
@@ -144,6 +151,9 @@ class Bridge:
         self.outbound.stop()
         for task in self._loops[1:]:
             task.cancel()
+        if self._listener is not None:
+            self._listener.close()
+            self.door.close()
         for runner in self._runners[:1]:
             await runner.cleanup()
         await drain(self.settings.shutdown_grace_s)
@@ -156,7 +166,7 @@ class Bridge:
             await session.close()
         await self.store.close()
 
-    async def _listen(self, app: web.Application, host: str, port: int) -> int:
+    async def _runner(self, app: web.Application) -> web.AppRunner:
         runner = web.AppRunner(
             app,
             access_log=None,
@@ -165,6 +175,10 @@ class Bridge:
         )
         await runner.setup()
         self._runners.append(runner)
+        return runner
+
+    async def _listen(self, app: web.Application, host: str, port: int) -> int:
+        runner = await self._runner(app)
         site = web.TCPSite(runner, host, port, backlog=1024)
         await site.start()
         chosen: int = runner.addresses[0][1]

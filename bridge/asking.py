@@ -37,6 +37,8 @@ log = structlog.get_logger()
 LINE_SHARE: Final = 0.5
 #: Failures of an app that does not answer at all. Whatever else it answers, it is alive.
 SILENCES: Final = (AppUnreachable, AppTimeout, AppDisconnected)
+#: What becomes of questions that were not put.
+NOT_ASKED: Final = (AppBusy, AppSuspended)
 
 
 @dataclass(slots=True)
@@ -131,4 +133,4 @@ def _answered(app: App, breaker: Breaker) -> None:
         log.warning("breaker.closed", app=app.hash, why="the app answers again")
 
 
-__all__ = ["LINE_SHARE", "SILENCES", "Desk", "Desks", "Question", "ask"]
+__all__ = ["LINE_SHARE", "NOT_ASKED", "SILENCES", "Desk", "Desks", "Question", "ask"]

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 from pydantic_core import to_json
 
+from bridge.breaker import BreakerState
 from bridge.store.protocol import StoreError
 
 if TYPE_CHECKING:
+    from bridge.door import Door
     from bridge.outbound.service import Outbound
     from bridge.runtime import Runtime
 
@@ -27,6 +29,8 @@ class Health:
     def __init__(self, runtime: Runtime, outbound: Outbound) -> None:
         self._runtime = runtime
         self._outbound = outbound
+        #: The door of the other listener, once it is open.
+        self.door: Door | None = None
         #: Set when the process was told to stop.
         self.draining = False
 
@@ -43,8 +47,12 @@ class Health:
         headers = {INSTANCE: self._runtime.instance}
         return web.json_response({"status": "ok"}, headers=headers)
 
-    async def _readyz(self, _: web.Request) -> web.Response:
-        """Say whether calls should be sent here, with a reason for each check."""
+    async def _readyz(self, request: web.Request) -> web.Response:
+        """Say whether calls should be sent here, with a reason for each check.
+
+        `?verbose` adds every app that was asked so far; one that does not answer is no reason to
+        send calls elsewhere, since it answers nobody else either.
+        """
         checks = {"store": "ok", "process": "draining" if self.draining else "ok"}
         try:
             await self._runtime.store.ping()
@@ -53,7 +61,17 @@ class Health:
         ready = all(check == "ok" for check in checks.values())
         status = "ready" if ready else "not ready"
         waiting = {"outbound": self._outbound.waiting}
-        body = to_json({"status": status, "checks": checks, "waiting": waiting})
+        told: dict[str, object] = {"status": status, "checks": checks, "waiting": waiting}
+        if "verbose" in request.query:
+            told["apps"] = {
+                app: {
+                    "asked": desk.line.asked,
+                    "waiting": desk.line.waiting,
+                    "breaker": desk.breaker.state,
+                }
+                for app, desk in self._runtime.desks
+            }
+        body = to_json(told)
         return web.Response(
             body=body, status=200 if ready else 503, content_type="application/json"
         )
@@ -62,6 +80,11 @@ class Health:
         metrics = self._runtime.metrics
         metrics.set_open_commands(self._runtime.open_commands)
         metrics.set_outbound_waiting(self._outbound.waiting)
+        for app, desk in self._runtime.desks:
+            is_open = desk.breaker.state is not BreakerState.CLOSED
+            metrics.set_desk(app, desk.line.asked, desk.line.waiting, is_open=is_open)
+        if self.door is not None:
+            metrics.set_connections(len(self.door), self.door.cut_off)
         store = self._runtime.store
         up = True
         try:

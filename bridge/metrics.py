@@ -9,6 +9,7 @@ Children are kept per label set: looking one up in prometheus_client costs three
 from __future__ import annotations
 
 import re
+from collections import Counter as Counts
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
@@ -117,6 +118,34 @@ class Metrics:
             "Outbound calls that wait to be dialled.",
             registry=self.registry,
         )
+        self._asked = Gauge(
+            "rt_bridge_app_asked",
+            "Requests that an RT app has to answer at this moment.",
+            ("app",),
+            registry=self.registry,
+        )
+        self._lines = Gauge(
+            "rt_bridge_app_waiting",
+            "Requests that wait because an RT app has max_questions to answer.",
+            ("app",),
+            registry=self.registry,
+        )
+        self._breakers = Gauge(
+            "rt_bridge_breaker_open",
+            "1 while an RT app is not asked because it did not answer.",
+            ("app",),
+            registry=self.registry,
+        )
+        self._connections = Gauge(
+            "rt_bridge_connections", "Connections open for Plivo.", registry=self.registry
+        )
+        self._cut_off = Counter(
+            "rt_bridge_connections_cut_off_total",
+            "Connections cut off: slow, displaced by a newcomer, or refused for want of a place.",
+            ("why",),
+            registry=self.registry,
+        )
+        self._cut_off_seen: Counts[str] = Counts()
         self._store_up = Gauge(
             "rt_bridge_store_up", "1 while the store can be reached.", registry=self.registry
         )
@@ -183,6 +212,20 @@ class Metrics:
     def set_outbound_waiting(self, calls: int) -> None:
         """Set the number of outbound calls that wait to be dialled."""
         self._outbound_waiting.set(calls)
+
+    def set_connections(self, is_open: int, cut_off: Mapping[str, int]) -> None:
+        """Set how many connections are open, and how many were cut off since the start, by why."""
+        self._connections.set(is_open)
+        for why, count in cut_off.items():
+            self._cut_off.labels(why).inc(count - self._cut_off_seen[why])
+            self._cut_off_seen[why] = count
+
+    def set_desk(self, app: str, asked: int, waiting: int, *, is_open: bool) -> None:
+        """Set how many questions an app has and how many wait, and whether its breaker is open."""
+        label = self._app(app)
+        self._asked.labels(label).set(asked)
+        self._lines.labels(label).set(waiting)
+        self._breakers.labels(label).set(is_open)
 
     def know_app(self, app: str) -> None:
         """Give an app that was made while running series of its own."""

@@ -15,7 +15,7 @@ import structlog
 
 from bridge import steps
 from bridge.addresses import NOWHERE, continuation_url
-from bridge.asking import Question, ask
+from bridge.asking import NOT_ASKED, Question, ask
 from bridge.continuations import what_came
 from bridge.new_call import new_call
 from bridge.outbound.arrivals import Arrivals
@@ -299,7 +299,8 @@ class Session:
         if isinstance(answer, AppFailure):
             state.untold = answer.delivered is False and not (known or interrupted)
             self.runtime.metrics.error(app.hash, answer.code)
-            log.error("rt.turn", **line, why=str(answer), excerpt=answer.excerpt)
+            tell = log.info if isinstance(answer, NOT_ASKED) else log.error
+            tell("rt.turn", **line, why=str(answer), excerpt=answer.excerpt)
         else:
             log_line("rt.turn", line)
         return answer

@@ -194,6 +194,15 @@ class Settings(SettingsModel):
     max_webhook_bytes: Annotated[
         int, Field(ge=16_384, le=64 * _MIB, description="largest body of a webhook")
     ] = 262_144
+    max_connections: Annotated[
+        int,
+        Field(
+            ge=10,
+            le=1_000_000,
+            description="connections to listen at once, and half of the files the process may open "
+            "at most; a newcomer then gets the place of one that sends no request",
+        ),
+    ] = 10_000
     recording_grace_s: Annotated[
         float,
         Field(

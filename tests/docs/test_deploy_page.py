@@ -20,6 +20,8 @@ def test_every_metric_is_listed_with_its_labels() -> None:
     metrics.observe_app("A", 0.1)
     metrics.error("A", "APP_TIMEOUT")
     metrics.outbound("A", "queued")
+    metrics.set_desk("A", 1, 0, is_open=False)
+    metrics.set_connections(1, {"slow": 1})
     metrics.set_open_commands({("read", 1): 1})
     shown = {
         family.name + ("_total" if family.type == "counter" else ""): family.samples[0].labels
