@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from mappings._kernel.actions import Note, Reply
 from mappings._kernel.command import Flow, command
@@ -42,7 +42,7 @@ REFUSED_CALLER_ID: Final = frozenset({"3030", "UNKNOWN_CALLER_ID", "Unknown Call
 class Target(Params):
     """One number to ring."""
 
-    number: Annotated[str, AfterValidator(phone_number)]
+    number: Annotated[str, BeforeValidator(phone_number)]
     timeout: int = Field(30, ge=5, le=300)
 
 
@@ -57,7 +57,7 @@ class DialoutParams(Params):
     """Params of `dialout`."""
 
     targets: Annotated[tuple[Target, ...], AfterValidator(_enough)]
-    cli: Annotated[str, AfterValidator(caller_id)] = "BLOCKED"
+    cli: Annotated[str, BeforeValidator(caller_id)] = "BLOCKED"
     ringtone: Literal["MUSIC", "RING"] = "RING"
     whisper: RtMedia = NoMedia()
     cdr_field: str = Field("", pattern=r"^[A-Za-z0-9]{0,32}$")

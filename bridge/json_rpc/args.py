@@ -38,7 +38,9 @@ class Args:
             return None
         if isinstance(value, bool | list | dict):
             raise self.bad(name, "must be a string")
-        text = str(value).strip()
+        # 33612345678.0 is the same number; where dots are ignored it would become another one.
+        whole = isinstance(value, float) and value.is_integer()
+        text = str(int(value) if whole else value).strip()
         if len(text) > longest or not text.isprintable():
             raise self.bad(name, f"must be one line of at most {longest} characters")
         return text

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
-from pydantic import AfterValidator
+from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from bridge.rt_schema import patterns
@@ -123,9 +123,9 @@ def _text(name: str, metadata: list[Any]) -> Kind:
             case MaxLen(max_length=count):
                 strict["maxLength"] = count
                 words.append(f"of {strict.get('minLength', 0)} to {count} characters")
-            case AfterValidator(func=function) if function is phone_number:
+            case BeforeValidator(func=function) if function is phone_number:
                 return _PHONE_NUMBER
-            case AfterValidator(func=function) if function is caller_id:
+            case BeforeValidator(func=function) if function is caller_id:
                 return _CALLER_ID
             case _ if isinstance(pattern := getattr(rule, "pattern", None), str):
                 strict["pattern"] = pattern
@@ -185,17 +185,13 @@ _MEDIA: Final = Kind(
     f"rt_media: {_MEDIA_WORDS}",
 )
 _NUMBER_TEXT: Final[Schema] = {"type": "string", "pattern": patterns.phone_number()}
-# The sign goes the way of every dash.
-_NUMBER_DIGITS: Final[tuple[Schema, ...]] = (
-    {"type": "integer", "minimum": 10**6, "maximum": 10**15 - 1},
-    {"type": "integer", "minimum": 1 - 10**15, "maximum": -(10**6)},
-)
+_NUMBER_DIGITS: Final[Schema] = {"type": "integer", "minimum": 10**6, "maximum": 10**15 - 1}
 _PHONE_NUMBER: Final = Kind(
     "phone_number",
     {"type": "string", "pattern": _E164, "description": f"{_E164_WORDS.capitalize()}."},
     _any(
         _NUMBER_TEXT,
-        *_NUMBER_DIGITS,
+        _NUMBER_DIGITS,
         description="An international number; + or 00 may be missing, dots and dashes are ignored.",
     ),
     _E164_WORDS,
@@ -209,7 +205,7 @@ _CALLER_ID: Final = Kind(
     ),
     _any(
         _NUMBER_TEXT,
-        *_NUMBER_DIGITS,
+        _NUMBER_DIGITS,
         {"type": "string", "pattern": patterns.caller_id()},
         description="A phone number, or BLOCKED in any case.",
     ),

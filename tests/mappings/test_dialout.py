@@ -24,7 +24,9 @@ import pytest
 from playbook import CallEnded, Document, Does, Error, Playbook, Result
 
 from mappings._kernel.actions import Note
+from mappings._kernel.errors import CommandRefused
 from mappings._kernel.events import Broken, DialEnded, DigitsReceived, DocumentEnded, HungUp
+from mappings.dialout import dialout
 
 ALICE = "+33612345678"
 BOB = "+447890123456"
@@ -474,3 +476,18 @@ def test_break_while_ringing() -> None:
         << Broken()
         >> Error("BREAK", "calls.realtime_break ended the command")
     )
+
+
+@pytest.mark.parametrize("number", [33612345678, 33612345678.0])
+def test_number_of_json(number: float) -> None:
+    """A target written as a JSON number is the number of that value."""
+    params = dialout.read_params({"targets": [{"number": number}], "cli": number})
+
+    assert ("+33612345678", "+33612345678") == (params.targets[0].number, params.cli)
+
+
+@pytest.mark.parametrize("number", [-33612345678, 33612345678.5, True, [], None])
+def test_number_that_is_none(number: object) -> None:
+    """A negative number, a fraction or no number at all is refused by the name of the param."""
+    with pytest.raises(CommandRefused, match=r"^INVALID_PARAMS: dialout\.targets\.0\.number: "):
+        dialout.read_params({"targets": [{"number": number}]})

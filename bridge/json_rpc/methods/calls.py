@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import BeforeValidator, Field
 
 from bridge.json_rpc.api import told_by_plivo
 from bridge.json_rpc.errors import Code, RpcError
@@ -35,7 +35,7 @@ class CallOptions(Params):
     """The options of an outbound call; more of them are ignored."""
 
     cdr_field: str = Field("", pattern=r"^[A-Za-z0-9]{0,32}$")
-    cli: Annotated[str, AfterValidator(caller_id)] = "BLOCKED"
+    cli: Annotated[str, BeforeValidator(caller_id)] = "BLOCKED"
 
 
 async def realtime(api: Api, args: Args) -> str:

@@ -94,7 +94,8 @@ async def _unassign(api: Api, rest: AccountRest, app_hash: str, number: str) -> 
 def _number(args: Args) -> str:
     given = args.text("number")
     try:
-        return normalize_e164(given)
+        # A sign is none of the dashes people write between digits.
+        return normalize_e164("" if given.startswith("-") else given)
     except ValueError as error:
         raise args.bad("number", str(error), Code.INVALID_NUMBER) from None
 
