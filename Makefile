@@ -50,7 +50,7 @@ fuzz: $(STAMP) ## Long random tests; FUZZ=<cases> sets their number
 # uv writes the lock files: versions and hashes only, for every platform and Python at once.
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 lock: $(STAMP) ## Resolve dependencies again into requirements/ (UPGRADE=1 takes the newest)
-	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra speed -o requirements/run.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra redis --extra speed -o requirements/run.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --all-extras -o requirements/dev.txt
 	grep -oE 'hatchling==[0-9.]+' requirements/dev.txt | $(LOCK) - -o requirements/build.txt
 

@@ -260,7 +260,7 @@ class Link:
         except TimeoutError:
             wire.transport.abort()
             raise StoreUnavailable(f"it did not answer within {ANSWER_S:g} s") from None
-        except StoreUnavailable:
+        except BaseException:
             wire.transport.abort()
             raise
         finally:

@@ -30,7 +30,7 @@ async def inspect(link: Link, name: str) -> None:
     if missing:
         raise StoreUnavailable(
             f"The Redis store {name} does not know {', '.join(missing)}: it is too old, or they were "
-            "renamed; use Redis 5 or newer, or Valkey, with its own names of commands."
+            "renamed; use Redis 7 or newer, or Valkey, with its own names of commands."
         )
     lines = dict(line.split(b":", 1) for line in memory.split(b"\r\n") if b":" in line)
     policy = lines.get(b"maxmemory_policy", b"").decode()

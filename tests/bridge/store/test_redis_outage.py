@@ -173,6 +173,21 @@ async def test_forgotten_scripts_are_taught_again(store: Store, server: Valkey) 
     assert Versioned(4, b"{}") == await store.load_call(1)
 
 
+async def test_killed_server_that_flushes_each_second_loses_nothing() -> None:
+    """What a server acknowledged is with the system by then: its kill alone loses none of it."""
+    with valkey("--appendonly", "yes", "--appendfsync", "everysec") as server:
+        store = open_store(server.url)
+        await store.open()
+        for callid in range(1, 301):
+            await store.commit(Commit(call(callid), outbox=[task(f"{callid}")]))
+        server.kill()
+        await asyncio.to_thread(server.start)
+
+        assert list(range(1, 301)) == await store.live_calls()
+        assert 300 == await store.outbox_size()
+        await store.close()
+
+
 # --- long outages ------------------------------------------------------------------------------
 
 
