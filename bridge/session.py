@@ -67,8 +67,6 @@ class Session:
         self.was_over: Callable[[str, str], bool] = lambda _app, _uuid: False
         #: Calls that were just created, whose first question has not been put.
         self._fresh: set[int] = set()
-        #: The last document of each call whose command a break ended (bridge.breaks).
-        self.broken: dict[int, int] = {}
         #: Calls that ended while a turn of theirs was in progress.
         self._overtaken_calls: set[int] = set()
 
@@ -107,7 +105,6 @@ class Session:
     def forget(self, callid: int) -> None:
         """Drop what this process remembers of a call that ended."""
         self._fresh.discard(callid)
-        self.broken.pop(callid, None)
         if callid in self._turns:
             self._overtaken_calls.add(callid)
 
@@ -193,7 +190,9 @@ class Session:
         if form.get("CallStatus") == "in-progress":
             state.answered = True
         event, rows = await what_came(self.runtime, state, kind, form)
-        transaction, step = Transaction(self.runtime, app, state), state.step
+        if isinstance(event, Broken):
+            state.broken = state.step
+        transaction = Transaction(self.runtime, app, state)
         if state.start is None:
             # A farewell was handed out and Plivo still came back: say it again.
             transaction.hand_out(farewell(self.runtime, app))
@@ -201,8 +200,6 @@ class Session:
             await transaction.take(event)
         transaction.change.outbox += rows
         await transaction.commit()
-        if isinstance(event, Broken):
-            self.broken[state.callid] = step
         return transaction.document
 
     async def _advance(

@@ -82,6 +82,8 @@ class CallState:
     untold: bool = False
     #: The replica in the middle of a turn of this call, on a store that several share.
     holder: str = ""
+    #: The last document whose command a break ended, 0 = none (bridge.breaks).
+    broken: int = 0
     #: Version in the store this state was read with; 0 = not stored yet.
     version: int = 0
     #: The open command as read from `start`, so that it need not be read again; never stored.

@@ -394,7 +394,8 @@ async def world(
             seed=7,
             profile=profile,
             faults=faults,
-            app_settings=app,
+            # Of its own the app has no number; the rig would give it the one that is called.
+            app_settings={"numbers": [], **(app or {})},
             settings=settings,
             patience_s=2 * PATIENCE_S,
         ) as it:

@@ -80,17 +80,19 @@ def _faults(xml: bytes) -> list[str]:
 
 def pretty(xml: bytes) -> str:
     """Give the document with one element per line, without the declaration."""
-    root = _root(xml, etree.XMLParser(remove_blank_text=True, **_CAREFUL))
+    root = _root(xml, _parser(remove_blank_text=True))
     if root is None:
         return xml.decode("utf-8", "replace")
     return etree.tostring(root, pretty_print=True, encoding="unicode").strip()
 
 
-_CAREFUL: Final = {"resolve_entities": False, "no_network": True, "load_dtd": False}
-
-
-def _parser() -> etree.XMLParser[etree._Element]:
-    return etree.XMLParser(**_CAREFUL)
+def _parser(*, remove_blank_text: bool = False) -> etree.XMLParser[etree._Element]:
+    return etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        remove_blank_text=remove_blank_text,
+    )
 
 
 def _root(
@@ -135,7 +137,7 @@ def _known() -> dict[str, frozenset[str]]:
 
 def _attributes(node: etree._Element, rules: dict[str, etree._Element]) -> Iterator[str]:
     for child in node.iterchildren(etree.Element):
-        match child.tag.removeprefix(_RNG):
+        match str(child.tag).removeprefix(_RNG):
             case "attribute":
                 yield str(child.get("name"))
             case "element":

@@ -110,7 +110,7 @@ def _audio(media: Any) -> PlayAudio:
     kind, given, payload = (media.get(name) for name in ("contentType", "sampleRate", "payload"))
     # The pages show the rate as a number, one of them as text.
     rate = int(given) if isinstance(given, str) and given.isdigit() else given
-    per_second = FORMATS.get((kind, rate)) if isinstance(rate, int) else None
+    per_second = FORMATS.get((str(kind), rate)) if isinstance(rate, int) else None
     if per_second is None:
         known = ", ".join(f"{name} at {hertz}" for name, hertz in FORMATS)
         raise BadFrame(

@@ -266,10 +266,7 @@ def test_retries_are_where_plivo_takes_them_and_nowhere_else() -> None:
 
 def test_examples_have_every_kind_of_url() -> None:
     """The rule above is tried on every place in which the bridge ever puts a URL."""
-    never_used = {
-        ("GetInput", "interimSpeechResultsCallback"),
-        ("Record", "transcriptionUrl"),
-    }
+    never_used = {("GetInput", "interimSpeechResultsCallback")}
 
     assert (RETRIED | PLAIN) - never_used == {(name, where) for name, where, _ in all_urls()}
 

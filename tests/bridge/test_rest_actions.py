@@ -12,7 +12,7 @@ import pytest
 from support_e2e import command
 from support_shell import Shell, shell
 
-from bridge import rest_actions
+from bridge import rest_actions, steps
 from bridge.plivo.rest import PlivoRest, Recording
 from bridge.plivo.rest_errors import (
     PlivoNotFound,
@@ -50,6 +50,10 @@ class Account:
 
     async def start_recording(self, uuid: str, **options: Any) -> Recording:
         """Start a recording."""
+        for name in ("callback_url", "transcription_url"):
+            # Of the notification only its kind is the same every time.
+            url = options.pop(name, None)
+            options[name] = url and url.partition("/notice/")[2].partition("/")[0]
         await self._act("record", uuid, options)
         return Recording(url="https://media.plivo.com/r.mp3", recording_id="r1")
 
@@ -69,7 +73,11 @@ async def here() -> AsyncIterator[Shell]:
 async def perform(here: Shell, action: RestAction, rest: object, uuid: str = "u1") -> Event:
     """Perform an action for call 1."""
     runtime = replace(here.runtime, rest=cast("PlivoRest | None", rest))
-    state = CallState(1, here.app.hash, uuid, 100.0)
+    state = await here.state(1)
+    # As in a turn, in which the open command was read.
+    if state.start is not None:
+        steps.feed(state)
+    state.uuid = uuid
     return await RestActions(runtime).perform(here.app, state, action)
 
 
@@ -88,6 +96,8 @@ async def perform(here: Shell, action: RestAction, rest: object, uuid: str = "u1
                     "time_limit_s": 60,
                     "record_channel_type": "stereo",
                     "transcription_type": "auto",
+                    "callback_url": "call_recording",
+                    "transcription_url": "transcript",
                 },
             ),
         ),
@@ -97,7 +107,13 @@ async def perform(here: Shell, action: RestAction, rest: object, uuid: str = "u1
             (
                 "record",
                 "u1",
-                {"time_limit_s": 7, "record_channel_type": "mono", "transcription_type": None},
+                {
+                    "time_limit_s": 7,
+                    "record_channel_type": "mono",
+                    "transcription_type": None,
+                    "callback_url": "call_recording",
+                    "transcription_url": None,
+                },
             ),
         ),
     ],

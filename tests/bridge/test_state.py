@@ -53,6 +53,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "transfers": COUNTS,
     "recordings": st.lists(st.lists(TEXTS, min_size=2, max_size=2), max_size=2),
     "holder": TEXTS,
+    "broken": COUNTS,
 }
 #: Fields that are not stored.
 ELSEWHERE = {"version", "running"}

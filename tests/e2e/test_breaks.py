@@ -495,4 +495,3 @@ async def test_caller_hangs_up_while_broken(make_rest_world: Make) -> None:
     await world.finish()
 
     assert 1 == len(world.app.finals)
-    assert {} == world.bridge.session.broken

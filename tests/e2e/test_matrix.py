@@ -124,7 +124,12 @@ def case(result: str, *replies: Json, act: Act = nothing, **options: Any) -> Cas
     return Case(replies[-1]["command"], result, replies, act, **options)
 
 
-PIN: Final[Json] = {"pin_code": "1234", "pin_prompt": tts("PIN?"), "pin_max_tries": 2, "pin_wait": 5}
+PIN: Final[Json] = {
+    "pin_code": "1234",
+    "pin_prompt": tts("PIN?"),
+    "pin_max_tries": 2,
+    "pin_wait": 5,
+}
 TALK: Final = command("play_talk_detect", media_id=tts("A long story. " * 20))
 READ: Final = command("read", media_id=tts("Code?"), max_digits=4, attempts=2, timeout_ms=5000)
 RECORD: Final = command("record", max_duration=30, silence=5)

@@ -72,7 +72,9 @@ def guests(chance: Random) -> list[Guest]:
     for number in range(many):
         asks = chance.random() < 0.8
         simple = chance.random() < 0.5
-        kind: Json = {} if simple else {"welcome": tts("Welcome"), "auto_leave_announce": tts("Alone")}
+        kind: Json = (
+            {} if simple else {"welcome": tts("Welcome"), "auto_leave_announce": tts("Alone")}
+        )
         name = "simple_conference" if simple else "conference"
         invited.append(
             Guest(
