@@ -12,7 +12,14 @@ from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["mask_digits", "mask_number", "mask_url", "redact_event", "redact_text"]
+__all__ = [
+    "mask_digits",
+    "mask_number",
+    "mask_url",
+    "redact_event",
+    "redact_excerpt",
+    "redact_text",
+]
 
 _MASK: Final = "*****"
 _SHORTEST_SHOWN_IN_PART: Final = 8
@@ -26,6 +33,11 @@ _INTERNATIONAL: Final = re.compile(r"(?:\+|%2[Bb])[1-9](?:[ .()/-]{0,2}[0-9]){6,
 # Plivo writes numbers without a plus. Neighbours that occur in UUIDs and decimals are excluded.
 _BARE: Final = re.compile(r"(?<![\w.+-])[1-9][0-9]{9,14}(?![\w-]|\.[0-9])")
 _DIGIT_RUN: Final = re.compile(r"[0-9]{10}")
+_DIGITS_OF_ANY_KIND: Final = re.compile(r"[0-9]{4,}")
+# A value may be cut off, and JSON inside of JSON has its quotes escaped.
+_JSON_VALUE: Final = re.compile(
+    r"""(["']\s*:\s*)(?:\\+"[^"]*(?:"|$)|"(?:[^"\\]|\\.)*(?:"|\\?$)|'[^']*(?:'|$)|[^\s,{}\[\]"']+)"""
+)
 _USERINFO: Final = re.compile(r"(?<=://)[^/\s@?#'\"]+@")
 
 _SECRET_WORDS: Final = frozenset(
@@ -143,6 +155,15 @@ def redact_text(text: str) -> str:
     return text
 
 
+def redact_excerpt(text: str) -> str:
+    """Mask what strangers wrote, such as the error page of an app, which may print what it was asked.
+
+    Of JSON the names stay and no value does; elsewhere every run of four digits or more is masked:
+    keys that a caller pressed have no mark of their own.
+    """
+    return _DIGITS_OF_ANY_KIND.sub("***", _JSON_VALUE.sub(r"\1***", redact_text(text)))
+
+
 def _mask_match(match: re.Match[str]) -> str:
     found = match.group()
     sign = 3 if found[0] == "%" else int(found[0] == "+")
@@ -177,6 +198,10 @@ def _digits(value: Any, _depth: int) -> Any:
             return value if value == "" else mask_digits(str(value))
         case _:
             return _HIDDEN
+
+
+def _excerpt(value: Any, _depth: int) -> Any:
+    return redact_excerpt(value) if isinstance(value, str) else _HIDDEN
 
 
 def _result(value: Any, depth: int) -> Any:
@@ -228,6 +253,8 @@ def _choose_rule(key: str) -> _Rule:
         return _number
     if words & _DIGIT_WORDS:
         return _digits
+    if name == "excerpt":
+        return _excerpt
     return _result if name == "command_result" else _any
 
 

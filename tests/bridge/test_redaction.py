@@ -7,7 +7,14 @@ import pytest
 from pydantic import SecretStr
 
 from bridge import redaction
-from bridge.redaction import mask_digits, mask_number, mask_url, redact_event, redact_text
+from bridge.redaction import (
+    mask_digits,
+    mask_number,
+    mask_url,
+    redact_event,
+    redact_excerpt,
+    redact_text,
+)
 
 
 def redacted(**fields: Any) -> dict[str, Any]:
@@ -149,3 +156,31 @@ def test_rules_remembered_are_bounded() -> None:
     redacted(data={f"name_{n}": n for n in range(3000)})
 
     assert len(redaction._rules) <= redaction._KEYS_REMEMBERED
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("<b>Warning</b>: in /app.php on line 123", "<b>Warning</b>: in /app.php on line 123"),
+        ("Undefined PIN 4711 of +33612345678", "Undefined PIN *** of +336*****78"),
+        ('{"cli_name":"Rosalind","command_result":"42"}', '{"cli_name":***,"command_result":***}'),
+        ("{'cli_name': 'Rosalind', 'n': 7}", "{'cli_name': ***, 'n': ***}"),
+        ('{"name": "cut o', '{"name": ***'),
+        ('{"name": "cut \\', '{"name": ***'),
+        (
+            '{"a": "with \\" and : in it", "b": [1, {"c": true}]}',
+            '{"a": ***, "b": [1, {"c": ***}]}',
+        ),
+        (r"body={\"cli_name\":\"Rosalind\"}", r"body={\"cli_name\":***}"),
+        ("", ""),
+    ],
+)
+def test_redact_excerpt(written: str, shown: str) -> None:
+    """What an app printed of its request is masked: the values of JSON, and digits anywhere."""
+    assert shown == redact_excerpt(written)
+    assert shown == redacted(excerpt=written)["excerpt"]
+
+
+def test_excerpt_that_is_no_text() -> None:
+    """An excerpt that is something else is hidden."""
+    assert "[hidden]" == redacted(excerpt=["4711"])["excerpt"]

@@ -38,7 +38,9 @@ PUBLIC: Final = "https://bridge.example.com"
 
 
 @asynccontextmanager
-async def bridge_for(app_port: int, **app: Any) -> AsyncIterator[Bridge]:
+async def bridge_for(
+    app_port: int, settings: dict[str, Any] | None = None, **app: Any
+) -> AsyncIterator[Bridge]:
     """Start a bridge in this process, on the store in memory."""
     bridge = Bridge(
         Settings(
@@ -51,6 +53,7 @@ async def bridge_for(app_port: int, **app: Any) -> AsyncIterator[Bridge]:
             store="memory:",
             app_timeout_s=0.5,
             webhook_budget_s=2,
+            **(settings or {}),
             recording_grace_s=0.2,
             apps={APP: AppSettings(url=f"http://127.0.0.1:{app_port}/", **app)},
         )

@@ -1,0 +1,131 @@
+"""Every edge where bytes of strangers come in: no fault, no growth, no secret in the log."""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import io
+import os
+import tracemalloc
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any, Final
+
+import pytest
+import structlog
+from fuzz.edges import EDGES, TOKEN, Edge
+from fuzz.rpc import SECRETS, rpc_edge
+
+from bridge.telemetry import configure_logging
+
+#: Inputs per edge; seven times the documents of `make fuzz`, which are slower.
+INPUTS: Final = 7 * int(os.environ.get("RT_BRIDGE_FUZZ", "0")) or 2000
+SEED: Final = int(os.environ.get("RT_BRIDGE_FUZZ_SEED", "1"))
+#: Inputs of one test, so that parallel workers share them and a failure names few of them.
+BATCH: Final = 20_000
+#: The part of a batch after which caches are warm.
+WARM: Final = 0.25
+#: How much more memory may be in use at the end of a batch, in bytes: far less than one per input
+#: that is kept.
+GROWTH: Final = 300_000
+#: No batch takes so long (s), on the slowest machine: it hangs.
+HANGS_S: Final = 900
+#: What each edge must come to besides "it was refused"; else its inputs are too wild.
+REACHED: Final = {
+    "replies": {"command", "refused", "UNKNOWN_COMMAND", "INVALID_PARAMS"},
+    "requests": {"written"},
+    "documents": {"ends", "comes back"},
+    "forms": {"read", "refused"},
+    "signatures": {f"wrong {number}" for number in range(9)},
+    "events": {"DigitsReceived", "DocumentEnded", "RecordingReceived", "ConferenceLeft"},
+    "texts": {"no sound"},
+    "json_rpc": {"result", "PARSE_ERROR", "INVALID_PARAMS", "UNAUTHORIZED", "NOT_SUPPORTED"},
+}
+
+
+class Log(io.BytesIO):
+    """Where the log goes: looked at and forgotten."""
+
+    #: What no line may hold.
+    words: tuple[str, ...] = (*SECRETS, TOKEN, "Traceback")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leaks: list[bytes] = []
+        self.lines = 0
+
+    def write(self, lines: Any) -> int:
+        """Look for secrets and tracebacks."""
+        self.lines += lines.count(b"\n")
+        if any(word.encode() in lines for word in self.words):
+            self.leaks.append(bytes(lines)[:2000])
+        return len(lines)
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    """Log as in production, down to the last level."""
+    stream = Log()
+    configure_logging("json", "debug", stream=stream)
+    structlog.configure(cache_logger_on_first_use=False)
+    yield stream
+    structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def _no_hang() -> Iterator[None]:
+    """End a test that hangs, with the place where it does."""
+    faulthandler.dump_traceback_later(HANGS_S, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
+
+@asynccontextmanager
+async def opened(name: str) -> AsyncIterator[Edge]:
+    """Give the edge of this name."""
+    if name == "json_rpc":
+        async with rpc_edge() as edge:
+            yield edge
+    else:
+        yield EDGES[name]
+
+
+async def feed(edge: Edge, name: str, seed: int, numbers: range) -> Counter[str]:
+    """Feed inputs, and name the one that fails; gives what became of them."""
+    outcomes: Counter[str] = Counter()
+    for number in numbers:
+        try:
+            outcomes[await edge(Random(f"{seed}/{name}/{number}"))] += 1
+        except Exception as fault:
+            fault.add_note(f"RT_BRIDGE_FUZZ_SEED={seed}, edge {name}, input {number}")
+            raise
+    return outcomes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*EDGES, "json_rpc"])
+@pytest.mark.parametrize("seed", range(SEED, SEED + max(1, -(-INPUTS // BATCH))))
+async def test_hostile_inputs(
+    name: str, seed: int, log: Log, record_property: Callable[[str, object], None]
+) -> None:
+    """Whatever comes in is read or refused; nothing of it stays in memory, no secret gets logged."""
+    count = min(INPUTS, BATCH)
+    warm = int(WARM * count)
+    async with opened(name) as edge:
+        outcomes = await feed(edge, name, seed, range(warm))
+        gc.collect()
+        tracemalloc.start()
+        try:
+            outcomes += await feed(edge, name, seed, range(warm, count))
+            gc.collect()
+            grown, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    record_property("inputs", count)
+    record_property("grown", grown)
+    assert set(outcomes) >= REACHED[name], outcomes
+    assert grown < GROWTH
+    assert [] == log.leaks
