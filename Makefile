@@ -14,7 +14,7 @@ FUZZ ?= 20000
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help run demo test lint types imports tests bench fuzz lock image clean
+.PHONY: help run demo test lint types imports tests bench fuzz audit lock image clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
@@ -46,6 +46,9 @@ bench: $(STAMP) ## Run the benchmarks and print their tables
 
 fuzz: $(STAMP) ## Long random tests; FUZZ=<cases> sets their number
 	RT_BRIDGE_FUZZ=$(FUZZ) $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz
+
+audit: $(STAMP) ## Check the locked requirements: hashes, versions, and the advisories of osv.dev where they can be reached
+	@$(BIN)/python .ci/audit.py
 
 # uv writes the lock files: versions and hashes only, for every platform and Python at once.
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet

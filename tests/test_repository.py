@@ -409,7 +409,7 @@ def test_make_help_lists_the_documented_targets() -> None:
     _, output = _make()
 
     listed = set(re.findall(r"make ([a-z-]+)", output))
-    assert {"run", "demo", "test", "bench", "fuzz", "lock", "image"} <= listed
+    assert {"run", "demo", "test", "audit", "bench", "fuzz", "lock", "image"} <= listed
 
 
 def test_make_says_what_is_missing_without_python(tmp_path: Path) -> None:
@@ -429,4 +429,5 @@ def test_ci_runs_make_test() -> None:
 
     assert "set -euo pipefail" in script
     assert "make test" in script
+    assert "make audit" in script
     assert fnmatch.fnmatch(script.splitlines()[0], "#!*bash")
