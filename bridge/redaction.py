@@ -27,6 +27,7 @@ _SEPARATORS: Final = str.maketrans("", "", " .()/-")
 _HIDDEN: Final = "[hidden]"
 _DEPTH: Final = 6
 _KEYS_REMEMBERED: Final = 1024
+_LONGEST_KEY: Final = 64
 
 # The separators people write inside numbers; "%2B" is the plus sign inside a URL.
 _INTERNATIONAL: Final = re.compile(r"(?:\+|%2[Bb])[1-9](?:[ .()/-]{0,2}[0-9]){6,14}(?![0-9])")
@@ -239,7 +240,7 @@ def _rule(key: str) -> _Rule:
     if rule is None:
         rule = _choose_rule(key)
         # Keys of nested values can come from outside, so memory is bounded.
-        if len(_rules) < _KEYS_REMEMBERED:
+        if len(_rules) < _KEYS_REMEMBERED and len(key) <= _LONGEST_KEY:
             _rules[key] = rule
     return rule
 

@@ -40,8 +40,9 @@ DIVERGED: Final = (
 )
 
 
-#: Names of voices remembered; an app may make them up.
+#: Names of voices remembered, and how long they may be; an app may make them up.
 MOST_VOICES: Final = 1000
+LONGEST_VOICE: Final = 100
 
 
 def start(runtime: Runtime, app: App, state: CallState, response: RtResponse) -> Outcome:
@@ -156,7 +157,7 @@ def _voice(runtime: Runtime, name: str) -> VoiceMatch:
     if match is None:
         settings = runtime.settings
         match = resolve_voice(name, settings.voices, settings.default_voice)
-        if len(runtime.voices) < MOST_VOICES:
+        if len(runtime.voices) < MOST_VOICES and len(name) <= LONGEST_VOICE:
             runtime.voices[name] = match
     return match
 

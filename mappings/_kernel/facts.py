@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any, Final, assert_never, get_args
 from mappings._kernel import events
 from mappings._kernel.actions import Reply
 from mappings._kernel.values import value_class
-from mappings._plivo.verbs import GetDigits, GetInput, HostedAudio, Play, Speak
+from mappings._plivo.verbs import (
+    Conference,
+    Dial,
+    GetDigits,
+    GetInput,
+    HostedAudio,
+    Play,
+    Sounds,
+    Speak,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -89,7 +98,7 @@ def yielded(action: Action) -> ActionYielded:
     return _remembered_fact(action)
 
 
-def _weight(verb: Verb) -> int:
+def _weight(verb: Verb | Sounds) -> int:
     """Estimate the characters that remembering a verb would keep in memory."""
     match verb:
         case Speak():
@@ -98,8 +107,19 @@ def _weight(verb: Verb) -> int:
             return len(content)
         case GetDigits() | GetInput():
             return sum(map(_weight, verb.prompts))
+        case Sounds():
+            return sum(map(_weight, verb.verbs))
+        case Dial():
+            return sum(map(_weight, _sounds(verb.confirm_sound, verb.dial_music)))
+        case Conference():
+            sounds = _sounds(verb.enter_sound, verb.exit_sound, verb.wait_sound)
+            return sum(map(_weight, sounds))
         case _:
             return 0
+
+
+def _sounds(*sounds: object) -> list[Sounds]:
+    return [one for one in sounds if isinstance(one, Sounds)]
 
 
 def _fact(action: Action) -> ActionYielded:

@@ -296,3 +296,12 @@ async def test_fault_in_a_mapping(monkeypatch: pytest.MonkeyPatch, flow: Any) ->
     (line, *_) = [line for line in logs if line["event"] == "command.bug"]
     assert "read" == line["command"]
     assert "42" not in line["why"]
+
+
+async def test_long_names_of_voices_are_not_kept() -> None:
+    """An app that makes up voices of any length takes no memory with them."""
+    for name, kept in (("TTS_EN-GB_SERENA", 1), ("TTS_EN-GB_" + "x" * 100, 0)):
+        async with shell(command("play", media_id=f"TTS|{name}|Hi")) as world:
+            await stored_start(world)
+
+            assert kept == len(world.runtime.voices)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -278,3 +280,21 @@ async def test_end_of_calls_at_a_dead_app(make_world: Make) -> None:
     await nothing_left(world)
 
     assert [1, 3] == sorted(final["callid"] for final in world.app.finals)
+
+
+async def test_slow_connections(make_world: Make) -> None:
+    """However many connections dawdle at the public listener, calls are answered."""
+    world = await make_world(*[HELLO] * 20, direct=True, max_connections=20)
+    async with AsyncExitStack() as stack:
+        for number in range(100):
+            _, writer = await asyncio.open_connection("127.0.0.1", world.bridge.port)
+            stack.callback(writer.close)
+            writer.write(b"POST /plivo/DEFAULT/answer HTTP/1.1\r\nX: ")
+            if number % 10 == 9:
+                assert ["Speak", "Redirect"] == names((await answering(world)).body)
+
+    assert 10 == len(world.app.asked)
+    text = (await world.admin("/metrics"))[1]
+    cut_off = re.search(r'rt_bridge_connections_cut_off_total\{why="displaced"\} (\d+)', text)
+    assert cut_off is not None
+    assert int(cut_off[1]) >= 80

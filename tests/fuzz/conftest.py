@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 
 import pytest
@@ -17,12 +18,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for report in terminalreporter.stats.get("passed", []):
         properties = dict(report.user_properties)
         if "inputs" in properties:
-            name = report.nodeid.partition("::")[2].partition("-")[0]
+            name = re.sub(r"\[\d+-(\w+)]$", r" \1", report.nodeid.partition("::")[2])
             inputs[name] += properties["inputs"]
             grown[name] = max(grown.get(name, 0), properties.get("grown", 0))
     if inputs:
         terminalreporter.section("hostile inputs")
     for name, count in sorted(inputs.items()):
-        terminalreporter.line(f"{count:>10,}  {name}  at most {grown[name]:,} bytes left in use")
+        left = f"  at most {grown[name]:,} bytes left in use" if grown[name] else ""
+        terminalreporter.line(f"{count:>10,}  {name}{left}")
     if inputs:
         terminalreporter.line(f"{sum(inputs.values()):>10,}  in all")

@@ -44,7 +44,17 @@ from mappings._kernel.facts import (
     load_start,
     yielded,
 )
-from mappings._plivo.verbs import HostedAudio, Play, Speak, Wait
+from mappings._plivo.verbs import (
+    Conference,
+    Dial,
+    GetDigits,
+    HostedAudio,
+    Play,
+    Sounds,
+    Speak,
+    Verb,
+    Wait,
+)
 
 START = CommandStarted("read", 1, '"ask_age"', {"max_digits": "2"}, {"callid": 7, "name": "m"})
 
@@ -258,3 +268,31 @@ def test_digest_stands_for_audio_by_its_content() -> None:
 def test_digest_bears_broken_unicode() -> None:
     """Half a surrogate pair in an app's text does not stop the command."""
     assert "Reply" == yielded(Reply(Speak("\ud83d", "WOMAN", "en-US"))).kind
+
+
+LONG = Speak("x" * 1001, "WOMAN", "en-US")
+SHORT = Speak("x" * 900, "WOMAN", "en-US")
+LONG_WAV = HostedAudio.of(b"x" * 1001)
+
+
+@pytest.mark.parametrize(
+    ("verb", "kept"),
+    [
+        (SHORT, 1),
+        (LONG, 0),
+        (Play(LONG_WAV), 0),
+        (GetDigits((LONG,), 5, 5, 1), 0),
+        (GetDigits((SHORT,), 5, 5, 1), 1),
+        (Dial("33612345678", 30, None), 1),
+        (Dial("33612345678", 30, None, confirm_sound=Sounds((LONG,))), 0),
+        (Dial("33612345678", 30, None, dial_music=Sounds((SHORT, Wait(1), SHORT))), 0),
+        (Conference("room", enter_sound=Sounds((SHORT,))), 1),
+        (Conference("room", exit_sound=Sounds((SHORT,)), wait_sound=Sounds((SHORT,))), 0),
+    ],
+)
+def test_long_actions_are_not_kept(verb: Verb, kept: int) -> None:
+    """What an action weighs in memory counts wherever its texts and sounds are."""
+    facts._remembered_fact.cache_clear()
+
+    assert yielded(Reply(verb)) == yielded(Reply(verb))
+    assert kept == facts._remembered_fact.cache_info().currsize
