@@ -22,7 +22,7 @@ from fuzz.rpc import SECRETS, rpc_edge
 from bridge.telemetry import configure_logging
 
 #: Inputs per edge; seven times the documents of `make fuzz`, which are slower.
-INPUTS: Final = 7 * int(os.environ.get("RT_BRIDGE_FUZZ", "0")) or 2000
+INPUTS: Final = 7 * int(os.environ.get("RT_BRIDGE_FUZZ", "0")) or 1500
 SEED: Final = int(os.environ.get("RT_BRIDGE_FUZZ_SEED", "1"))
 #: Inputs of one test, so that parallel workers share them and a failure names few of them.
 BATCH: Final = 20_000
