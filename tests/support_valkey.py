@@ -42,13 +42,17 @@ needs_valkey = pytest.mark.skipif(bool(NO_SERVER), reason=NO_SERVER)
 
 
 def free_port() -> int:
-    """Find a port nobody listens on, whose cluster port (10000 above) exists as well."""
+    """Find a port nobody listens on, nor on its cluster port, which is 10000 above."""
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port < 55_000:
-            return port
+        with socket.create_server(("127.0.0.1", 0)) as one:
+            port: int = one.getsockname()[1]
+            if port > 55_535:
+                continue
+            try:
+                with socket.create_server(("127.0.0.1", port + 10_000)):
+                    return port
+            except OSError:
+                continue
 
 
 class Valkey:
