@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 import structlog
 from aiohttp import ClientSession
-from fuzz.raw_http import RawApp, exchange
+from fuzz.raw_http import SHORT, RawApp, exchange
 from fuzz.replies import random_reply
 from fuzz.rpc import APP_PASSWORD, KEY, LOGIN, PASSWORD, SECRETS, body, check, credentials
 from fuzz.test_edges import Log
@@ -108,7 +108,8 @@ async def test_json_rpc_over_http(
         answer = await exchange(bridge.port, request, complete=whim >= 0.05)
         answer = answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
         if not answer:
-            assert whim < 0.05, request
+            # A refusal does not wait for the end of a long request, and may be overtaken.
+            assert whim < 0.05 or len(request) >= SHORT, request
             return
         status = int(answer.split(b" ", 2)[1])
         content = answer.partition(b"\r\n\r\n")[2]

@@ -32,6 +32,8 @@ SEED: Final = int(os.environ.get("RT_BRIDGE_FUZZ_SEED", "1"))
 AT_ONCE: Final = 16
 APP: Final = "FUZZ"
 TOKEN: Final = "fuzz-token"
+#: A final request that may have arrived is repeated after 1, 10 and 60 s (docs/adr/0004).
+MOST_WAITED_S: Final = 150.0
 #: Log lines that tell of a fault in the bridge.
 FAULTS: Final = frozenset({"webhook.fault", "task.failed", "outbox.failed", "outbox.fault"})
 PUBLIC: Final = "https://bridge.example.com"
@@ -229,7 +231,6 @@ async def test_hostile_replies_never_silence_the_caller(on_failure: str) -> None
         number = body.partition(b'"cli_number":"+')[2].partition(b'"')[0].decode()
         if b'"call_status":"HANGUP"' in body:
             finals[number] += 1
-            done.set()
             return b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
         asked[number] += 1
         own = Random(f"{SEED}/reply/{number}/{asked[number]}")
@@ -265,23 +266,26 @@ async def test_hostile_replies_never_silence_the_caller(on_failure: str) -> None
         over = {**form, "CallStatus": "completed", "Event": "Hangup"}
         assert (200, b"") == await plivo.send(f"/plivo/{APP}/hangup", over)
 
-    done = asyncio.Event()
     calls = max(CASES // 3, len(REPLIES))
     with capture_logs() as logs:
         async with (
             RawApp(answer) as app,
-            bridge_for(app.port, on_failure=on_failure) as bridge,
+            bridge_for(app.port, on_failure=on_failure, breaker_failures=0) as bridge,
             aiohttp.ClientSession() as session,
         ):
             plivo = Signed(bridge, session)
             await _in_turns(calls, run)
-            async with asyncio.timeout(30):
-                while len(finals) < calls:
-                    done.clear()
-                    await done.wait()
+            async with asyncio.timeout(MOST_WAITED_S):
+                while await bridge.store.outbox_size(("final",)):  # noqa: ASYNC110 -- only the store knows
+                    await asyncio.sleep(0.1)
 
     assert [] == _faults(logs)
-    assert Counter({f"3361{number:08}": 1 for number in range(calls)}) == finals
+    # An app that hangs up where it did not say so loses what is sent at that moment, four times in a
+    # row once in a while; then it is not told any more.
+    lost = [line for line in logs if line["event"] == "hangup.unconfirmed"]
+    assert {1} == set(finals.values())
+    assert calls - len(lost) <= len(finals) <= calls
+    assert len(lost) <= calls // 50
 
 
 #: Answers of an app: %b is the body, %n its length.
