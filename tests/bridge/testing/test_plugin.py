@@ -341,6 +341,8 @@ def test_ctrl_c(project: pytest.Pytester, way: str) -> None:
     project.makeconftest(
         "import asyncio, os, signal, pytest\n"
         "from aiohttp import web\n\n"
+        # Where the tests run in the background it is ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n\n"
         "@pytest.fixture\n"
         "def rt_app():\n"
         "    async def serve(http):\n"
