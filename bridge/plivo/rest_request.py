@@ -156,11 +156,13 @@ class RestTransport:
             ) as response:
                 status, payload = response.status, await response.read()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            failure = PlivoUnavailable(request.operation, type(error).__name__, sent=False)
+            why = f"cannot connect to {url.host}:{url.port} ({type(error).__name__})"
+            failure = PlivoUnavailable(request.operation, why, sent=False)
         except TimeoutError:
             failure = PlivoTimeout(request.operation, f"no answer in {self._timeout.total:g} s")
         except aiohttp.ClientError as error:
-            failure = PlivoUnavailable(request.operation, type(error).__name__, sent=True)
+            why = f"the connection broke ({type(error).__name__})"
+            failure = PlivoUnavailable(request.operation, why, sent=True)
         else:
             if 200 <= status < 300:  # noqa: PLR2004 - the success class of HTTP
                 return payload

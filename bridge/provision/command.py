@@ -193,6 +193,13 @@ class _Provision:
                 return report.end(Status.USAGE, sentence)
             if not click.confirm("Carry this out?"):
                 return report.end(Status.DIFFERENT, "Nothing was changed.")
+            # People take their time: what they agreed to may not be what would happen by now.
+            now = await self._planned(rest, saved)
+            if (now.changes, now.obstacles) != (plan.changes, plan.obstacles):
+                sentence = (
+                    "Somebody changed the account meanwhile. Nothing was changed: look again."
+                )
+                return report.end(Status.CONFLICT, sentence)
         work = CarryOut(rest, self._file, saved, report.done)
         if options.action == "undo":
             await work.undo(plan.changes)

@@ -19,11 +19,9 @@ _STATUS: Final = (
 
 
 @click.command(epilog=_STATUS)
-@click.option("--plan", "action", flag_value="plan", help="Show what differs, change nothing.")
-@click.option("--apply", "action", flag_value="apply", help="Show it, ask, and change it.")
-@click.option(
-    "--undo", "action", flag_value="undo", help="Put back what --apply changed, after asking."
-)
+@click.option("--plan", is_flag=True, help="Show what differs, change nothing.")
+@click.option("--apply", is_flag=True, help="Show it, ask, and change it.")
+@click.option("--undo", is_flag=True, help="Put back what --apply changed, after asking.")
 @click.option("--yes", is_flag=True, help="Do not ask; needed when there is no terminal.")
 @click.option("--app", "hashes", multiple=True, metavar="HASH", help="Only this app. Repeatable.")
 @click.option(
@@ -48,17 +46,19 @@ _STATUS: Final = (
     show_default=True,
     help="How to print the plan.",
 )
-def provision(action: str | None, **options: Any) -> None:
+def provision(*, plan: bool, apply: bool, undo: bool, **options: Any) -> None:
     """Make Plivo send the calls of your numbers to the bridge.
 
     Creates or changes one Plivo application for each configured app, and gives it the numbers of that app. Give one of --plan, --apply and
     --undo.
     """
-    if action is None:
+    given = {"plan": plan, "apply": apply, "undo": undo}
+    chosen = [action for action, is_given in given.items() if is_given]
+    if len(chosen) != 1:
         raise click.UsageError("Give one of --plan, --apply and --undo.")
     from bridge.provision.command import provision_main  # noqa: PLC0415 -- imports the client
 
-    sys.exit(provision_main(action, **options))
+    sys.exit(provision_main(chosen[0], **options))
 
 
 COMMANDS: Final = (provision,)

@@ -350,12 +350,14 @@ async def test_two_applications_of_one_name(office: Desk) -> None:
 # --- usage ------------------------------------------------------------------------------------
 
 
-async def test_an_action_is_needed(office: Desk) -> None:
-    """Without one the usage is explained: status 2."""
-    result = await office.provision()
+@pytest.mark.parametrize("actions", [(), ("--plan", "--apply"), ("--apply", "--undo")])
+async def test_one_action_is_needed(office: Desk, actions: tuple[str, ...]) -> None:
+    """With none the usage is explained, and so with two, which nobody knows how to read: status 2."""
+    result = await office.provision(*actions, "--yes")
 
     assert 2 == result.exit_code
     assert "Give one of --plan, --apply and --undo." in result.stderr
+    assert [] == office.writes()
 
 
 @pytest.mark.parametrize("output", ["text", "json"])

@@ -109,10 +109,11 @@ async def test_plivo_out_of_reach(tmp_path: Path) -> None:
             (await office.apply("--format", "json", **nowhere)).stdout
         )
 
-        assert (3, "Plivo: list applications: ClientConnectorError. Nothing was changed.\n") == (
-            text.exit_code,
-            text.stderr,
+        sentence = (
+            "Plivo: list applications: cannot connect to 127.0.0.1:9 (ClientConnectorError). "
+            "Nothing was changed.\n"
         )
+        assert (3, sentence) == (text.exit_code, text.stderr)
         assert ("plivo", [], text.stderr.rstrip()) == (
             shown["status"],
             shown["changes"],
@@ -301,3 +302,34 @@ async def test_a_terminal_is_asked(tmp_path: Path, answer: str, status: int) -> 
         assert b"Carry this out? [y/N]: " in out
         assert ("rt-bridge-SHOP" if status == 0 else "") == office.shown()[1][SHOP]
         assert (b"Nothing was changed.\n" if status else b"") == err
+
+
+@pytest.mark.parametrize("action", ["--apply", "--undo"])
+async def test_account_that_changes_while_somebody_thinks(tmp_path: Path, action: str) -> None:
+    """Yes was said to another plan: nothing is done, and what somebody else did stays."""
+    async with desk(tmp_path) as office:
+        if action == "--undo":
+            await office.apply()
+        count = len(office.writes())
+        ours, theirs = pty.openpty()
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bridge", "provision", action),
+            cwd=ROOT,
+            env=environment(office.environment()),
+            stdin=theirs,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        os.close(theirs)
+        assert process.stdout is not None
+        async with asyncio.timeout(PATIENCE_S):
+            await process.stdout.readuntil(b"Carry this out? [y/N]: ")
+            office.plivo.numbers[SHOP] = OTHERS
+            os.write(ours, b"y\n")
+            _, err = await process.communicate()
+        os.close(ours)
+
+        assert 4 == process.returncode
+        assert b"Somebody changed the account meanwhile. Nothing was changed: look again.\n" == err
+        assert count == len(office.writes())
+        assert OTHERS is office.plivo.numbers[SHOP]
