@@ -22,6 +22,7 @@ from bridge.metrics import Metrics
 from bridge.operators.admin import Admin
 from bridge.outbound.service import Outbound
 from bridge.outbox import Outbox
+from bridge.place import Listening, Place
 from bridge.plivo.rest import PlivoRest
 from bridge.plivo.rest_account import AccountRest
 from bridge.plivo.rest_request import RestTransport
@@ -59,14 +60,17 @@ CALLS_AT_ONCE = 500
 class Bridge:
     """A bridge in this process: `start`, then `stop`. Addresses are known after `start`."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock | None = None, place: Place | None = None
+    ) -> None:
         self.settings = settings
+        self._place = place or Place(settings)
         self._clock = clock or SystemClock()
         self._runners: list[web.AppRunner] = []
         self._sessions: list[aiohttp.ClientSession] = []
         self._loops: list[asyncio.Task[None]] = []
         self._transport: AppTransport | None = None
-        self._listener: asyncio.Server | None = None
+        self._listener: Listening | None = None
         self.store = open_store(settings.store, durability=settings.store_durability)
         self.port = 0
         self.admin_port = 0
@@ -114,16 +118,13 @@ class Bridge:
         for prefix in {"", webhooks.prefix}:
             for method in ("GET", "POST"):
                 public.router.add_route(method, prefix + "/media/{name}", media.serve)
-        admin = web.Application()
+        admin = web.Application(middlewares=self._place.admin_middlewares)
         admin.add_routes(self.health.routes())
         admin.add_routes(Admin(runtime, session, self.hangups, self.breaks).routes())
-        host, port = settings.listen.host, settings.listen.port
         await session.replicas.join()
-        self._listener = await self.door.listen(await self._runner(public), host, port)
-        self.port = self._listener.sockets[0].getsockname()[1]
-        self.admin_port = await self._listen(
-            admin, settings.admin_listen.host, settings.admin_listen.port
-        )
+        self._listener = await self._place.open(self.door, await self._runner(public))
+        await self._place.open_admin(await self._runner(admin))
+        self.port, self.admin_port = self._place.port, self._place.admin_port
         reconciler = Reconciler(runtime, self.hangups)
         self._loops = [
             spawn(self.outbox.run(), "outbox"),
@@ -174,13 +175,6 @@ class Bridge:
         await runner.setup()
         self._runners.append(runner)
         return runner
-
-    async def _listen(self, app: web.Application, host: str, port: int) -> int:
-        runner = await self._runner(app)
-        site = web.TCPSite(runner, host, port, backlog=1024)
-        await site.start()
-        chosen: int = runner.addresses[0][1]
-        return chosen
 
     def _client(self, keepalive_s: float = 30.0) -> aiohttp.ClientSession:
         session = aiohttp.ClientSession(

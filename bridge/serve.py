@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 import sys
 from typing import TYPE_CHECKING
 
 import structlog
 
 from bridge.app import Bridge
+from bridge.place import Place
 from bridge.settings import warnings
 from bridge.store.protocol import StoreUnavailable
 
@@ -27,10 +27,10 @@ GC_THRESHOLDS = (50_000, 50, 100)
 FAILURE = 1
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, place: Place | None = None) -> int:
     """Run the bridge; give the exit status: 0 stopped, 1 no address or no time, 2 no store."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(settings))
+        return runner.run(_serve(settings, place or Place(settings)))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -41,11 +41,11 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(settings: Settings) -> int:
+async def _serve(settings: Settings, place: Place) -> int:
     for sentence in warnings(settings):
         log.warning("settings.warning", why=sentence)
     if settings.test_clock is None:
-        return await _run(settings)
+        return await _run(settings, place)
     from bridge.test_clock import ClockError, SharedClock  # noqa: PLC0415 - for tests alone
 
     try:
@@ -54,13 +54,13 @@ async def _serve(settings: Settings) -> int:
         sys.stderr.write(f"BRIDGE_TEST_CLOCK: {error}\n")
         return FAILURE
     try:
-        return await _run(settings, clock)
+        return await _run(settings, place, clock)
     finally:
         await clock.close()
 
 
-async def _run(settings: Settings, clock: SharedClock | None = None) -> int:
-    bridge = Bridge(settings, clock)
+async def _run(settings: Settings, place: Place, clock: SharedClock | None = None) -> int:
+    bridge = Bridge(settings, clock, place)
     try:
         await bridge.start()
     except StoreUnavailable as error:
@@ -72,8 +72,7 @@ async def _run(settings: Settings, clock: SharedClock | None = None) -> int:
         return FAILURE
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    place.when_told_to_stop(stopping.set)
     if clock is not None:
         clock.when_lost(stopping.set)
     # What start-up made lives for ever, and a turn makes hardly a cycle: keep the collector from
@@ -91,6 +90,7 @@ async def _run(settings: Settings, clock: SharedClock | None = None) -> int:
         rest=settings.plivo_rest,
         loop=type(loop).__module__.partition(".")[0],
     )
+    place.serves()
     await stopping.wait()
     status = 0
     if clock is not None and clock.lost:
