@@ -1,7 +1,7 @@
 """Put a question to an app: not more at once than it can take, and not for nothing while it is down.
 
 Whoever is turned away has cost the app nothing, and the webhook is answered with a document at once
-(docs/adr/0013). The time in the line counts towards the time the app has to answer.
+(docs/adr/0016). The time in the line counts towards the time the app has to answer.
 """
 
 from __future__ import annotations
