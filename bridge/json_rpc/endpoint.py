@@ -6,6 +6,7 @@ error has no key `result`, because an SDK that finds one, be it null, looks no f
 
 from __future__ import annotations
 
+from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -118,7 +119,7 @@ async def _read(http: web.Request) -> dict[str, Any]:
     except (ClientPayloadError, web.RequestPayloadError, ConnectionError, ValueError):
         raise RpcError(Code.PARSE_ERROR, "the body could not be read") from None
     try:
-        request = from_json(body)
+        request = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise RpcError(Code.PARSE_ERROR, f"the body is not JSON ({error})") from None
     if isinstance(request, list):
@@ -130,7 +131,8 @@ async def _read(http: web.Request) -> dict[str, Any]:
 
 def _id(request: dict[str, Any]) -> str | int | float | None:
     found = request.get("id")
-    if isinstance(found, bool | list | dict):
+    # A number too large for JSON's readers could not be said back.
+    if isinstance(found, bool | list | dict) or found in {inf, -inf}:
         raise RpcError(Code.INVALID_REQUEST, "id must be a number, a string or null")
     return found
 

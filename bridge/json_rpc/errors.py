@@ -38,6 +38,7 @@ class Code(IntEnum):
     TRANSFER_LIMIT = 1203
     DID_NOT_FOUND = 1301
     DID_NOT_ASSIGNED = 1302
+    DID_PINNED = 1303
     REST_UNAVAILABLE = 1401
     REST_REFUSED = 1402
     REST_UNKNOWN = 1403
@@ -69,6 +70,7 @@ MEANINGS: Final[dict[Code, str]] = {
     Code.TRANSFER_LIMIT: "the call was transferred as often as Plivo allows",
     Code.DID_NOT_FOUND: "the Plivo account does not rent this number",
     Code.DID_NOT_ASSIGNED: "the number does not belong to this app",
+    Code.DID_PINNED: "the settings of the bridge give the number to an app; change it there",
     Code.REST_UNAVAILABLE: "Plivo's REST API is switched off, or did not answer",
     Code.REST_REFUSED: "Plivo refused",
     Code.REST_UNKNOWN: "nobody knows whether Plivo carried it out; look before you repeat it",

@@ -170,6 +170,8 @@ async def test_login_as_is_accepted(make_world: Make, monkeypatch: pytest.Monkey
         ({**TIME, "method": 5}, Code.INVALID_REQUEST, "method a name"),
         ({**TIME, "id": [1]}, Code.INVALID_REQUEST, "id must be"),
         ({**TIME, "id": True}, Code.INVALID_REQUEST, "id must be"),
+        (b'{"jsonrpc":"2.0","id":1e400,"method":"x"}', Code.INVALID_REQUEST, "id must be"),
+        (b'{"jsonrpc":"2.0","id":NaN,"method":"x"}', Code.PARSE_ERROR, "not JSON"),
         ({**TIME, "params": {"a": 1}}, Code.NOT_SUPPORTED, "params must be an array"),
         ({**TIME, "params": "x"}, Code.INVALID_REQUEST, "params must be an array"),
         ({k: v for k, v in TIME.items() if k != "id"}, Code.NOT_SUPPORTED, "notifications"),

@@ -282,6 +282,23 @@ async def test_number_moves_from_app_to_app(make_world: Make) -> None:
     assert Code.DID_NOT_ASSIGNED == (await rpc.fails("apps.unassign_did", APP, DID))[0]
 
 
+async def test_numbers_of_the_settings_stay(make_world: Make) -> None:
+    """What the settings give to an app, the API neither gives to another one nor takes away."""
+    rpc = await make_rpc(make_world, app={"numbers": [DID]})
+    made = await create(rpc)
+    before = rpc.world.plivo.numbers[PLAIN]
+    pinned = f"DID_PINNED: the settings give {DID} to the app {APP}: change it there"
+
+    assert (Code.DID_PINNED, pinned) == await rpc.fails("apps.assign_did", made["hash"], DID)
+    assert before is rpc.world.plivo.numbers[PLAIN]
+    assert True is await rpc.call("apps.assign_did", APP, DID)
+    for params in ((DID,), (APP, DID)):
+        assert (Code.DID_PINNED, pinned) == await rpc.fails("apps.unassign_did", *params)
+    code, _ = await rpc.fails("apps.unassign_did", made["hash"], DID)
+    assert Code.DID_NOT_ASSIGNED == code
+    assert rpc.world.plivo.numbers[PLAIN].answer_url.startswith(f"{PUBLIC}/plivo/{APP}/")
+
+
 @pytest.mark.parametrize(
     ("number", "code"),
     [("+33111111111", Code.DID_NOT_FOUND), ("hello", Code.INVALID_NUMBER), ("", -32602)],

@@ -35,6 +35,8 @@ async def assign(api: Api, args: Args) -> bool:
     app = await api.app(args.text("app"))
     number = _number(args)
     args.end()
+    if _owner(api, number) not in {None, app.hash}:
+        raise _pinned(api, number)
     rest = api.account_rest()
     async with api.locks[KIND]:
         await _assign(api, rest, app, number)
@@ -72,6 +74,9 @@ async def unassign(api: Api, args: Args) -> bool:
 
 async def _unassign(api: Api, rest: AccountRest, app_hash: str, number: str) -> RecordRow:
     row = await api.runtime.store.load_record(KIND, number)
+    owner = _owner(api, number)
+    if owner is not None and app_hash in {"", owner} and (row is None or row.scope == owner):
+        raise _pinned(api, number)
     if row is None or (app_hash and row.scope != app_hash):
         whose = f"to {app_hash}" if app_hash else "to an app"
         raise RpcError(Code.DID_NOT_ASSIGNED, f"{number} was not assigned {whose}")
@@ -89,6 +94,17 @@ async def _unassign(api: Api, rest: AccountRest, app_hash: str, number: str) -> 
             await _undo(rest, number, now.app_id, "")
         raise
     return row
+
+
+def _owner(api: Api, number: str) -> str | None:
+    """Find the app whose number it is by the settings, which nothing overrides."""
+    apps = api.runtime.settings.apps.items()
+    return next((app_hash for app_hash, app in apps if number in app.numbers), None)
+
+
+def _pinned(api: Api, number: str) -> RpcError:
+    sentence = f"the settings give {number} to the app {_owner(api, number)}: change it there"
+    return RpcError(Code.DID_PINNED, sentence)
 
 
 def _number(args: Args) -> str:
