@@ -263,6 +263,21 @@ def test_the_search_for_machine_paths_finds_them(line: str, expected: bool) -> N
     assert expected == bool(MACHINE_PATH.search(line) or REGISTRY_HOST.search(line))
 
 
+def test_every_decision_has_a_number_of_its_own_and_is_listed() -> None:
+    """Files, headings and index of the decisions agree, and nobody took a number twice."""
+    index = (ROOT / "docs" / "adr" / "README.md").read_text()
+    records = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
+
+    numbers = [path.name[:4] for path in records]
+
+    assert sorted(set(numbers)) == numbers
+    assert [(path.name[:4], path.name) for path in records] == re.findall(
+        r"^\| \[(\d{4})\]\(([^)]+)\) \|", index, re.MULTILINE
+    )
+    for path in records:
+        assert path.read_text().startswith(f"# {int(path.name[:4])}. ")
+
+
 def test_no_lock_file_of_another_tool_is_tracked() -> None:
     """Lock files that record index hosts are not part of the project."""
     names = {path.name for path in _tracked()}
