@@ -73,7 +73,7 @@ class Admin:
 
     def routes(self) -> list[web.RouteDef]:
         """List the routes."""
-        call = r"/admin/calls/{callid:\d{1,18}}"
+        call = "/admin/calls/{callid:[0-9]{1,1000}}"
         return [
             web.get("/admin/calls", self._guarded(self._calls), allow_head=False),
             web.post(f"{call}/hangup", self._guarded(self._hangup)),

@@ -158,7 +158,16 @@ async def test_hangup_of_a_call_plivo_no_longer_knows(make_world: Make) -> None:
     assert (404, "CALL_ENDED") == await code(world, "POST", "/admin/calls/1/hangup")
 
 
-@pytest.mark.parametrize("path", ["/admin/calls/7/hangup", "/admin/calls/0/break"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/admin/calls/7/hangup",
+        "/admin/calls/0/break",
+        f"/admin/calls/{2**63}/hangup",
+        f"/admin/calls/{'9' * 999}/break",
+    ],
+    ids=["unknown", "none", "too large", "much too large"],
+)
 async def test_call_nobody_knows(make_world: Make, path: str) -> None:
     """A callid that was never given has its own code, and the attempt is logged."""
     world = await make_world(plivo_rest=True, admin_token=TOKEN)

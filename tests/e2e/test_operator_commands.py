@@ -99,9 +99,11 @@ async def test_break(make_world: Make) -> None:
     done = await on(world, "break", "1")
     await world.finish()
     unknown = await on(world, "break", "7")
+    huge = await on(world, "break", str(2**64))
 
     assert (0, "Wait of call 1 was broken.\n") == (done.exit_code, done.stdout)
     assert (1, "There is no call 7. (CALL_NOT_FOUND)\n") == (unknown.exit_code, unknown.stderr)
+    assert (1, True) == (huge.exit_code, huge.stderr.endswith(" (CALL_NOT_FOUND)\n"))
     assert "BREAK" == world.app.asked[1]["command_error"].partition(":")[0]
 
 
