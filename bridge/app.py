@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
@@ -13,6 +14,7 @@ from bridge.assets import asset
 from bridge.breaks import Breaks
 from bridge.clock import SystemClock
 from bridge.door import Door, most_connections
+from bridge.draining import Draining
 from bridge.hangups import Hangups
 from bridge.health import Health
 from bridge.json_rpc.api import Api
@@ -36,8 +38,9 @@ from bridge.runtime import App, Runtime
 from bridge.session import Session
 from bridge.state import load, open_command
 from bridge.store import open_store
+from bridge.store.protocol import StoreError
 from bridge.stored_apps import StoredApps
-from bridge.tasks import drain, spawn
+from bridge.tasks import background_tasks, drain, finished, spawn
 from bridge.webhooks import Webhooks
 from mappings.registry import COMMANDS
 
@@ -55,10 +58,17 @@ log = structlog.get_logger()
 REST_KEEPALIVE_S = 4.0
 #: Calls read at once at the start.
 CALLS_AT_ONCE = 500
+#: Longest a bridge that stops tries to tell the other replicas that it is gone, in s.
+LEAVE_S = 2.0
+#: What is cut off has so long to come to its end, in s; aiohttp takes 0 for no limit.
+CUT_OFF_S = 0.05
 
 
 class Bridge:
-    """A bridge in this process: `start`, then `stop`. Addresses are known after `start`."""
+    """A bridge in this process: `start`, perhaps `drain`, then `stop`.
+
+    Addresses are known after `start`.
+    """
 
     def __init__(
         self, settings: Settings, clock: Clock | None = None, place: Place | None = None
@@ -72,6 +82,7 @@ class Bridge:
         self._transport: AppTransport | None = None
         self._listener: Listening | None = None
         self.store = open_store(settings.store, durability=settings.store_durability)
+        self.draining = Draining(settings.drain_s, settings.shutdown_grace_s, self._left)
         self.port = 0
         self.admin_port = 0
 
@@ -95,7 +106,7 @@ class Bridge:
         session.on_turn_end = self.hangups.turn_ended
         session.was_over = self.hangups.was_over
         self.outbound = Outbound(runtime, session, self.hangups, self.outbox)
-        self.health = Health(runtime, self.outbound)
+        self.health = Health(runtime, self.outbound, self.draining)
         rooms = Rooms(runtime, session, self.outbox)
         self.breaks = Breaks(runtime, session, self.outbox)
         self.looks = RoomLooks(runtime, session, self.outbox, rooms)
@@ -106,7 +117,9 @@ class Bridge:
             runtime, session, self.hangups, rooms, self.stored_apps, transcripts=transcripts
         )
         asset("music")  # synthesised now rather than while a caller waits
-        self.door = self.health.door = Door(most_connections(settings.max_connections))
+        self.door = self.health.door = Door(
+            most_connections(settings.each(settings.max_connections))
+        )
         public = web.Application(
             client_max_size=settings.max_webhook_bytes, middlewares=[self.door.middleware()]
         )
@@ -143,9 +156,37 @@ class Bridge:
                 if stored is not None:
                     _count_open_command(runtime, callid, stored)
 
+    async def drain(self) -> None:
+        """Be not ready, dial nobody, and answer on while somebody may need it (bridge.draining)."""
+        self.outbound.stop()
+        self.door.see_out()
+        await self.session.replicas.drain()
+        await self.draining.answer_on(self._needed)
+
+    async def _needed(self) -> bool:
+        """Tell whether webhooks may come that belong here, or what is due has not gone out.
+
+        While others are there a load balancer has to notice first, whose calls they are or not.
+        """
+        if self.session.replicas.ready():
+            return True
+        try:
+            now = self.runtime.clock.now()
+            return await self.store.count_live() > 0 or bool(await self.store.due(now, 1))
+        except StoreError:
+            return True
+
+    async def _left(self) -> dict[str, int | None]:
+        """Count live calls in the store, requests that are being answered, and work behind them."""
+        calls: int | None = None
+        with suppress(StoreError):
+            calls = await self.store.count_live()
+        work = len(background_tasks().difference(self._loops))
+        return {"calls": calls, "requests": self.door.answering, "work": work}
+
     async def stop(self) -> None:
         """Stop in good order: no new requests, finish those in flight, then the store."""
-        self.health.draining = True
+        await self.draining.finish()
         self.outbox.stop()
         self.outbound.stop()
         for task in self._loops[1:]:
@@ -154,23 +195,36 @@ class Bridge:
             self._listener.close()
             self.door.close()
         for runner in self._runners[:1]:
-            await runner.cleanup()
-        await drain(self.settings.shutdown_grace_s)
-        await self.session.replicas.leave()
+            await self._close(runner)
+        await self.draining.within(finished(), "finish")
+        await drain(0)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_S):
+                await self.session.replicas.leave()
         for runner in self._runners[1:]:
-            await runner.cleanup()
+            await self._close(runner)
+        self.draining.gone()
         if self._transport is not None:
             await self._transport.close()
         for session in self._sessions:
             await session.close()
         await self.store.close()
 
+    async def _close(self, runner: web.AppRunner) -> None:
+        """Close a listener and its connections: idle ones now, others once they are answered."""
+        for site in runner.sites:
+            await site.stop()
+        if (server := runner.server) is not None:
+            # What has arrived is begun in the next turn of the loop, and counts as in flight.
+            await asyncio.sleep(0)
+            server.pre_shutdown()
+            if not await self.draining.within(server.shutdown(None), "answer"):
+                await server.shutdown(CUT_OFF_S)
+        await runner.cleanup()
+
     async def _runner(self, app: web.Application) -> web.AppRunner:
         runner = web.AppRunner(
-            app,
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=self.settings.shutdown_grace_s,
+            app, access_log=None, handle_signals=False, shutdown_timeout=CUT_OFF_S
         )
         await runner.setup()
         self._runners.append(runner)

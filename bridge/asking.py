@@ -66,7 +66,8 @@ class Desks:
         if desk is not None and (desk.rt is app.rt or desk.rt == app.rt):
             return desk
         settings = app.settings
-        line = Admission(settings.max_questions) if desk is None else desk.line
+        places = runtime.settings.each(settings.max_questions)
+        line = Admission(places) if desk is None else desk.line
         breaker = Breaker(settings.breaker_failures, settings.breaker_pause_s, runtime.clock.now)
         desk = self._desks[app.hash] = Desk(app.rt, line, breaker)
         return desk

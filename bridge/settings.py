@@ -301,6 +301,12 @@ def warnings(settings: Settings) -> list[str]:
             f"BRIDGE_TEST_CLOCK is set: time passes only as the simulation at {s.test_clock} says; "
             "never use this in production."
         )
+    found += [
+        f"apps.{app_hash}.max_questions ({app.max_questions}) is less than BRIDGE_WORKERS "
+        f"({s.workers}): each worker asks one question at once all the same."
+        for app_hash, app in s.apps.items()
+        if app.max_questions < s.workers
+    ]
     if s.store == "memory:":
         found.append("BRIDGE_STORE is memory: live calls are lost when the bridge stops.")
     return found

@@ -75,7 +75,26 @@ def conflicts(s: Settings) -> list[Conflict]:
             "test_clock",
             "listen",
         )
+    found += _workers(s)
     return found
+
+
+def _workers(s: Settings) -> Iterator[Conflict]:
+    if s.workers == 1:
+        return
+    if s.store == "memory:" or s.store_path is not None:
+        sentence = (
+            f"BRIDGE_WORKERS is {s.workers}, and BRIDGE_STORE ({s.store}) has room for one process; "
+            "set BRIDGE_STORE to a server that they can share, redis://host:6379/0, or "
+            "BRIDGE_WORKERS to 1."
+        )
+        yield ("workers", "store"), sentence
+    if s.test_clock is not None:
+        sentence = (
+            f"BRIDGE_WORKERS is {s.workers}, and BRIDGE_TEST_CLOCK gives the time to one process; "
+            "set BRIDGE_WORKERS to 1, or unset the other outside of tests."
+        )
+        yield ("workers", "test_clock"), sentence
 
 
 def _shared_numbers(s: Settings) -> Iterator[Conflict]:

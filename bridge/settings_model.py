@@ -90,6 +90,16 @@ class Settings(SettingsModel):
         ),
     ] = None
 
+    workers: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=64,
+            description="processes that share the work on this machine, as `rt-bridge serve "
+            "--workers` (docs/deploy.md); more than one needs a `redis://` store",
+        ),
+    ] = 1
+
     plivo_auth_id: Annotated[
         str | None,
         Field(
@@ -274,13 +284,23 @@ class Settings(SettingsModel):
             "if it is gone; the default is Plivo's call limit of 4 hours and a quarter",
         ),
     ] = 15_300.0
+    drain_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=_DAY_S,
+            allow_inf_nan=False,
+            description="how long the bridge answers on after SIGTERM, while load balancers notice "
+            "that it is not ready; where no other replica is, until no call is live",
+        ),
+    ] = 5.0
     shutdown_grace_s: Annotated[
         float,
         Field(
             ge=0,
             le=300,
             allow_inf_nan=False,
-            description="time to finish webhooks in flight after SIGTERM",
+            description="time to finish what is in flight after that",
         ),
     ] = 10.0
 
@@ -314,6 +334,10 @@ class Settings(SettingsModel):
         elif found:
             raise ValueError(" ".join(sentence for _, sentence in found))
         return self
+
+    def each(self, total: int) -> int:
+        """Give the part of one worker in what is granted to all of them, one at least."""
+        return max(1, total // self.workers)
 
     @property
     def store_path(self) -> Path | None:

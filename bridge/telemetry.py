@@ -12,11 +12,12 @@ import atexit
 import logging
 import os
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from select import PIPE_BUF
 from time import time_ns
 from typing import Any, BinaryIO, Final, Literal
 
@@ -48,6 +49,7 @@ class _ByteSink:
 
     Inside a running loop, lines below warning are gathered for `DELAY_S` and written together: a
     write gives up the interpreter's lock, which costs more than all the rest of a line.
+    Where other processes write to the same pipe, it takes no more than `PIPE_BUF` bytes in one piece.
     """
 
     __slots__ = ("_flush", "_lines", "_write")
@@ -85,8 +87,22 @@ class _ByteSink:
         # ValueError: the stream was closed under us while the process ends.
         with suppress(OSError, ValueError):
             # One write: lines of several threads do not mix.
-            self._write(b"\n".join([*lines, b""]))
-            self._flush()
+            for piece in _pieces(lines):
+                self._write(piece)
+                self._flush()
+
+
+def _pieces(lines: list[bytes]) -> Iterator[bytes]:
+    """Join lines to pieces that a pipe takes whole; a line that is longer is a piece of its own."""
+    piece: list[bytes] = []
+    size = 0
+    for line in lines:
+        if piece and size + len(line) >= PIPE_BUF:
+            yield b"\n".join([*piece, b""])
+            piece, size = [], 0
+        piece.append(line)
+        size += len(line) + 1
+    yield b"\n".join([*piece, b""])
 
 
 class _ForeignHandler(logging.Handler):
@@ -145,11 +161,13 @@ def configure_logging(
     log_level: LogLevel = "info",
     *,
     stream: BinaryIO | None = None,
+    always: Mapping[str, Any] | None = None,
 ) -> None:
     """Set up structlog and the standard library's root logger; the last call counts.
 
-    `auto` means console when `stream` (standard output by default) is a terminal. Call it once,
-    before the first line is logged: loggers keep the configuration they first see.
+    `auto` means console when `stream` (standard output by default) is a terminal; `always` are
+    fields that every line has. Call it once, before the first line is logged: loggers keep the
+    configuration they first see.
     """
     output = sys.stdout.buffer if stream is None else stream
     console = log_format == "console" or (log_format == "auto" and output.isatty())
@@ -157,6 +175,8 @@ def configure_logging(
     sink = _ByteSink(output)
     coloured = output.isatty() and not os.environ.get("NO_COLOR")
     render = _console_renderer(colours=coloured) if console else _to_json
+    if always:
+        render = _adding(always, render)
     chain: list[structlog.typing.Processor] = [
         structlog.processors.format_exc_info,
         redact_event,
@@ -197,6 +217,12 @@ def _second(seconds: int) -> str:
 def _console_renderer(*, colours: bool) -> Callable[[_EventDict], bytes]:
     renderer = structlog.dev.ConsoleRenderer(colors=colours)
     return lambda event_dict: str(renderer(None, "", event_dict)).encode("utf-8", "replace")
+
+
+def _adding(
+    fields: Mapping[str, Any], render: Callable[[_EventDict], bytes]
+) -> Callable[[_EventDict], bytes]:
+    return lambda event_dict: render({**event_dict, **fields})
 
 
 def _to_json(event_dict: _EventDict) -> bytes:

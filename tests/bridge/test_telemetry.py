@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from select import PIPE_BUF
 from typing import Any
 
 import pytest
@@ -140,6 +141,36 @@ async def test_lines_of_a_running_loop_are_written_together(stream: Stream) -> N
         await stream.flushed.wait()
 
     assert ["a.first", "a.second"] == [event["event"] for event in stream.events()]
+
+
+async def test_pieces_that_a_pipe_takes_whole(stream: Stream) -> None:
+    """Lines of processes that share a pipe do not mix: no piece of several lines is too long for it."""
+    pieces: list[bytes] = []
+    stream.write = pieces.append  # type: ignore[assignment,method-assign]
+    configure_logging("json", stream=stream)
+    log = structlog.get_logger()
+
+    for step in range(100):
+        log.info("a.b", step=step, text="x" * step * 10)
+    log.info("a.long", text="x" * PIPE_BUF)
+    log.warning("a.last")
+
+    assert all(piece.endswith(b"\n") for piece in pieces)
+    assert all(len(piece) <= PIPE_BUF for piece in pieces if b"a.long" not in piece)
+    assert len(pieces) < 40
+    events = [json.loads(line) for line in b"".join(pieces).splitlines()]
+    assert [*range(100), None, None] == [event.get("step") for event in events]
+    assert [b"a.long" in piece for piece in pieces] == [False] * (len(pieces) - 2) + [True, False]
+
+
+def test_fields_of_every_line(stream: Stream) -> None:
+    """What is always told is part of each line, on the long way and on the short one."""
+    configure_logging("json", stream=stream, always={"worker": 2})
+
+    structlog.get_logger().warning("a.b")
+    log_line("a.c", {"call": 7})
+
+    assert [2, 2] == [event["worker"] for event in stream.events()]
 
 
 @pytest.mark.parametrize("level", ["warning", "error"])
