@@ -23,9 +23,10 @@ from bridge.replicas import Replicas, create
 from bridge.rest_actions import BUDGET_S
 from bridge.rt_client import AppBusy, AppFailure, AppInterrupted, AppReplyInvalid
 from bridge.state import CallState, Phase, load
+from bridge.store.protocol import Conflict
 from bridge.telemetry import log_line
 from bridge.transaction import Transaction, farewell
-from bridge.turns import Turn, UnknownCall, result_class, turn_line
+from bridge.turns import Turn, UnknownCall, result_class, same_call, turn_line
 from mappings._kernel.actions import REPEATABLE, FindRecording, Reply
 from mappings._kernel.engine import Finished
 from mappings._kernel.events import Broken, RestDone, RestUnknown
@@ -116,9 +117,6 @@ class Session:
     async def _callid(self, app: App, form: Mapping[str, str], token: str) -> int | None:
         """Find or create the call; None when it ended before the app ever heard of it."""
         uuid = form["CallUUID"]
-        callid = await self.runtime.store.find_call(app.hash, uuid)
-        if callid is not None:
-            return callid
         async with self.locks[app.hash, uuid]:
             callid = await self.runtime.store.find_call(app.hash, uuid)
             if callid is None and not self.was_over(app.hash, uuid):
@@ -148,7 +146,7 @@ class Session:
         begun = asyncio.get_running_loop().time()
         async with self.locks[callid]:
             state = await self.read(callid)
-            if state is None or not _same_call(state, app, form):
+            if state is None or not same_call(state, app, form):
                 raise UnknownCall(f"call {callid} of app {app.hash} is not in the store")
             line.update(call=callid, command=state.command, step=step)
             if kind == "break" and step < state.step:
@@ -233,22 +231,39 @@ class Session:
             else:
                 outcome = await self._act(app, state, interrupted=interrupted)
             interrupted = False
-            async with self.locks[callid]:
-                stored = await self.runtime.store.load_call(callid)
-                if stored is None or stored.version != state.version:
-                    state = await self._overtaken(app, state, outcome)
-                    continue
+            state, document = await self._settle(app, state, outcome)
+            if document is not None:
+                return document
+
+    async def _settle(
+        self, app: App, state: CallState, outcome: RtResponse | AppFailure | Event
+    ) -> tuple[CallState, bytes | None]:
+        """Commit what came of asking or acting; of a call that moved on meanwhile, read the state.
+
+        Over a network the commit is the look as well: it says when somebody else came before.
+        """
+        async with self.locks[state.callid]:
+            if self.runtime.store.shared or not await self._moved_on(state):
                 transaction = Transaction(self.runtime, app, state)
                 await self._apply(transaction, outcome)
-                await transaction.commit()
-                if transaction.document is not None:
-                    return transaction.document
+                try:
+                    await transaction.commit()
+                except Conflict:
+                    if not await self._moved_on(state):
+                        raise
+                else:
+                    return state, transaction.document
+            return await self._overtaken(app, state, outcome), None
+
+    async def _moved_on(self, state: CallState) -> bool:
+        """Tell whether somebody else wrote the call since we did."""
+        stored = await self.runtime.store.load_call(state.callid)
+        return stored is None or stored.version != state.version
 
     async def _defer(self, app: App, state: CallState) -> bytes:
         """Tell Plivo to come back, and remember that this turn has not begun."""
         async with self.locks[state.callid]:
-            stored = await self.runtime.store.load_call(state.callid)
-            if stored is not None and stored.version == state.version:
+            if not await self._moved_on(state):
                 state.deferred = True
                 await Transaction(self.runtime, app, state).commit()
         return self._later(state)
@@ -256,16 +271,14 @@ class Session:
     async def _undefer(self, app: App, state: CallState) -> CallState:
         """Note that the turn begins now; from here on a restart may have interrupted it."""
         async with self.locks[state.callid]:
-            stored = await self.runtime.store.load_call(state.callid)
-            if stored is None or stored.version != state.version:
+            if await self._moved_on(state):
                 return await self._reread(app, state.callid)
             state.deferred = False
             await Transaction(self.runtime, app, state).commit()
             return state
 
     async def _reread(self, app: App, callid: int) -> CallState:
-        state = await self.read(callid)
-        if state is None:
+        if (state := await self.read(callid)) is None:
             raise UnknownCall(f"call {callid} of app {app.hash} is not in the store")
         return state
 
@@ -377,10 +390,6 @@ class Session:
             self.runtime.settings.public_url, state.app, state.callid, state.step, "next"
         )
         return render((Wait(1), Redirect(url)), NOWHERE)
-
-
-def _same_call(state: CallState, app: App, form: Mapping[str, str]) -> bool:
-    return state.app == app.hash and state.uuid == (form.get("CallUUID") or state.uuid)
 
 
 HANGUP: Final = render((Hangup(),), NOWHERE)

@@ -9,6 +9,9 @@ from bridge.metrics import RESULTS
 from bridge.rt.failures import AppFailure
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.runtime import App
     from bridge.state import CallState
     from mappings._rt.reader import RtResponse
 
@@ -18,6 +21,11 @@ Line = dict[str, Any]
 
 class UnknownCall(Exception):  # noqa: N818 - named for what it is
     """No call of this app has that callid and CallUUID; the store may have been replaced."""
+
+
+def same_call(state: CallState, app: App, form: Mapping[str, str]) -> bool:
+    """Tell whether a request for this app, perhaps with a CallUUID, concerns that call."""
+    return state.app == app.hash and state.uuid == (form.get("CallUUID") or state.uuid)
 
 
 class Turn:
@@ -68,4 +76,4 @@ def result_word(result: object, error: str) -> str:
     return result if isinstance(result, str) and result in RESULTS else "ok"
 
 
-__all__ = ["Line", "Turn", "UnknownCall", "result_class", "result_word", "turn_line"]
+__all__ = ["Line", "Turn", "UnknownCall", "result_class", "result_word", "same_call", "turn_line"]

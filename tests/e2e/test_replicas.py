@@ -103,6 +103,29 @@ async def test_every_step_may_reach_another_replica(fleet: Fleet) -> None:
     assert ["", "1111", "2222", "0"] == fleet.app.results()
 
 
+async def test_turn_asks_the_store_three_times(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A webhook reads its call, and commits before and after it asks the app: no more round trips."""
+    _script(fleet, ASK, DONE)
+    document = await fleet.answer(0)
+    said: list[str] = []
+    server = fleet.bridges[0].store._link  # type: ignore[attr-defined]
+    whole = server.ask
+
+    def ask(*words: Any, **options: Any) -> Any:
+        text = b" ".join(word if isinstance(word, bytes) else str(word).encode() for word in words)
+        if b"u1" in text or words[0] != "EVALSHA":
+            # What replicas say of themselves each second holds no CallUUID.
+            said.append(words[0])
+        return whole(*words, **options)
+
+    monkeypatch.setattr(server, "ask", ask)
+    await fleet.follow(0, document, "action", Digits="1111")
+
+    assert ["GET", "EVALSHA", "EVALSHA"] == said
+
+
 async def test_webhook_repeated_at_another_replica_during_a_turn(fleet: Fleet) -> None:
     """A repetition waits for the turn of the other replica and gets the same document."""
     gate = Gate(DONE)
