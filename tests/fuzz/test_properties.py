@@ -41,7 +41,8 @@ def test_a_signature_is_for_one_request(
     assert not verify("POST", url, pairs, nonce + "1", good, token)
 
     def signed(fields: Any) -> str:
-        return "".join(name + value for name, value in sorted(fields))
+        # Fields without any text still come behind a question mark, no fields do not.
+        return "?" * bool(fields) + "".join(name + value for name, value in sorted(fields))
 
     assert (signed(pairs) == signed(others)) is verify("POST", url, others, nonce, good, token)
 
