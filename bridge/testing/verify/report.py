@@ -32,7 +32,7 @@ def as_text(name: str, result: Verification) -> str:
             lines += [f"      {line}" for line in _tree(turn.differences)]
     if result.unreachable:
         lines.append(result.unreachable)
-    lines.append(_summary(result))
+    lines.append(_summary(result) if result.turns else "No call was played.")
     if result.by_shape:
         lines.append(
             f"Note: {result.by_shape} values that the recording has masked were compared by shape."

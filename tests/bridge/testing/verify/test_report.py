@@ -82,6 +82,13 @@ def test_text_of_a_run_that_ended_early_says_why() -> None:
     ) == as_text("x", result)
 
 
+def test_app_that_was_never_reached() -> None:
+    """Nothing is counted where nothing was played."""
+    result = Verification([], unreachable="Nobody is there.")
+
+    assert "Nobody is there.\nNo call was played.\n" == as_text("menu.jsonl", result)
+
+
 def test_json_holds_everything() -> None:
     """A member that one side lacks is a key that is not there."""
     report = json.loads(as_json("calls.jsonl", RESULT))
