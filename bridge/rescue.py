@@ -11,10 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
-from aiohttp import web
-
 from bridge.addresses import NOWHERE, RETRIES
 from bridge.hangups import is_hangup
+from bridge.hook import Answer
 from bridge.reconcile import removed_app
 from bridge.store.protocol import StoreUnavailable
 from bridge.transaction import farewell, spoken
@@ -24,6 +23,7 @@ from mappings._plivo.verbs import Redirect, Wait
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bridge.hook import Hook
     from bridge.runtime import App, Runtime
     from mappings._plivo.verbs import Verb
 
@@ -62,60 +62,54 @@ class Rescue:
         self._prefix = prefix
         self._faults: dict[tuple[str, str], int] = {}
 
-    def succeeded(self, request: web.Request, form: Mapping[str, str]) -> None:
+    def succeeded(self, hook: Hook, form: Mapping[str, str]) -> None:
         """Forget the faults of a webhook that was handled after all."""
         if self._faults:
-            self._faults.pop((request.path, form["CallUUID"]), None)
+            self._faults.pop((hook.path, form["CallUUID"]), None)
 
-    def answer(
-        self, request: web.Request, route: str, form: Mapping[str, str], error: Exception
-    ) -> web.Response:
+    def answer(self, hook: Hook, route: str, form: Mapping[str, str], error: Exception) -> Answer:
         """Answer although we failed.
 
         Where Plivo ignores the document only an error status makes it repeat the request.
         """
         if route in SILENT_ROUTES or is_hangup(form):
             return _again()
-        faults = self._count(request, form)
-        app_hash = request.match_info["app"]
+        faults = self._count(hook, form)
+        app_hash = hook.at["app"]
         app = self._runtime.apps.get(app_hash) or removed_app(app_hash)
         down_s = error.down_s if isinstance(error, StoreUnavailable) else 0.0
         if down_s > HELD_FOR_S or (not down_s and faults > MOST_FAULTS):
-            return _xml(render(farewell(self._runtime, app), NOWHERE))
+            return Answer(render(farewell(self._runtime, app), NOWHERE))
         if down_s > RETRIED_FOR_S or (down_s and faults > MOST_RETRIES):
-            return self._hold(request, app, form)
+            return self._hold(hook, app, form)
         if down_s and route not in TYPED_ROUTES:
             return _again()
-        return _xml(render((Wait(1), Redirect(self._url(request, form))), NOWHERE))
+        return Answer(render((Wait(1), Redirect(self._url(hook, form))), NOWHERE))
 
-    def _count(self, request: web.Request, form: Mapping[str, str]) -> int:
-        key = (request.path, form.get("CallUUID", ""))
+    def _count(self, hook: Hook, form: Mapping[str, str]) -> int:
+        key = (hook.path, form.get("CallUUID", ""))
         faults = self._faults.pop(key, 0) + 1
         if len(self._faults) >= MOST_FAULTY:
             del self._faults[next(iter(self._faults))]
         self._faults[key] = faults
         return faults
 
-    def _hold(self, request: web.Request, app: App, form: Mapping[str, str]) -> web.Response:
+    def _hold(self, hook: Hook, app: App, form: Mapping[str, str]) -> Answer:
         verbs: list[Verb] = [*spoken(self._runtime, app, app.settings.hold_message)]
-        verbs += (Wait(PAUSE_S), Redirect(self._url(request, form)))
-        return _xml(render(verbs, NOWHERE))
+        verbs += (Wait(PAUSE_S), Redirect(self._url(hook, form)))
+        return Answer(render(verbs, NOWHERE))
 
-    def _url(self, request: web.Request, form: Mapping[str, str]) -> str:
+    def _url(self, hook: Hook, form: Mapping[str, str]) -> str:
         """Give the address of this very request, with what Plivo would not tell again."""
-        path = request.path.removeprefix(self._prefix) if self._prefix else request.path
+        path = hook.path.removeprefix(self._prefix) if self._prefix else hook.path
         told = {name: value for name, value in form.items() if name not in ALWAYS_SENT and value}
         query = urlencode(told)
         carried = f"?{query}" if query and len(query) <= LONGEST_CARRIED else ""
         return self._runtime.settings.public_url + path + carried + RETRIES
 
 
-def _again() -> web.Response:
-    return web.Response(status=503, text="The bridge could not store this: repeat it.\n")
-
-
-def _xml(document: bytes) -> web.Response:
-    return web.Response(body=document, content_type="application/xml")
+def _again() -> Answer:
+    return Answer.sentence(503, "The bridge could not store this: repeat it.\n")
 
 
 __all__ = ["SILENT_ROUTES", "Rescue"]

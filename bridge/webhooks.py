@@ -8,8 +8,10 @@ or with 503 where Plivo is sure to repeat the request (bridge.rescue).
 
 from __future__ import annotations
 
+import re
 from asyncio import get_running_loop
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 from urllib.parse import unquote_to_bytes
@@ -21,6 +23,7 @@ from bridge.addresses import NOWHERE
 from bridge.cdr.callbacks import leg_noticed
 from bridge.hangups import is_hangup
 from bridge.health import INSTANCE
+from bridge.hook import NONCE, SIGNATURES, Answer, Hook
 from bridge.plivo.signature import verify
 from bridge.recordings.transcripts import MOST_BYTES
 from bridge.replicas import settled
@@ -45,9 +48,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-XML: Final = "application/xml"
-SIGNATURES: Final = ("X-Plivo-Signature-V3", "X-Plivo-Signature-Ma-V3")
-NONCE: Final = "X-Plivo-Signature-V3-Nonce"
+_LOWER_SIGNATURES: Final = tuple(name.lower().encode() for name in SIGNATURES)
+_LOWER_NONCE: Final = NONCE.lower().encode()
 MOST_FIELDS: Final = 500
 #: A CallUUID is 36 characters; anything much longer is no call of Plivo's.
 LONGEST_UUID: Final = 128
@@ -58,9 +60,30 @@ NOTICE_KINDS: Final = frozenset(get_args(NoticeKind))
 #: Routes with which a call begins, for an app as it is now.
 FIRST_ROUTES: Final = frozenset({"answer", "fallback"})
 
+#: The answer to what only tells something.
+NOTED: Final = Answer(content_type="text/plain; charset=utf-8")
+
 Form = dict[str, str]
 #: Handles a verified request of an app, and notes in the log line what it was about.
-Handle = Callable[[web.Request, "App", Form, "Line"], Awaitable[web.Response]]
+Handle = Callable[[Hook, "App", Form, "Line"], Awaitable[Answer]]
+#: Parts of a path that need no decoding; whatever else there is goes through aiohttp.
+_PLAIN: Final = r"[\w.~-]+"
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """`path` is spelt as aiohttp's router wants it."""
+
+    name: str
+    path: str
+    handle: Handle
+
+    def pattern(self, prefix: str) -> re.Pattern[str]:
+        """Give the expression for plain paths of this route."""
+        plain = re.sub(
+            r"\{(\w+)(?::([^/]+))?\}", lambda part: f"(?P<{part[1]}>{part[2] or _PLAIN})", self.path
+        )
+        return re.compile(re.escape(prefix) + plain, re.ASCII)
 
 
 class Webhooks:
@@ -89,79 +112,115 @@ class Webhooks:
         self._origin = f"{settings.public_url.partition('://')[0]}://{origin}"
         self.prefix = f"/{prefix}" if prefix else ""
         self._rescue = Rescue(runtime, self.prefix)
+        self._budget_s = settings.webhook_budget_s
+        self._verifies = settings.verify_signatures
+        # In the order in which they are looked at; most requests are steps.
+        self._routes = (
+            _Route("step", r"/plivo/{app}/{callid:\d{1,18}}/{step:\d{1,9}}/{kind}", self._step),
+            _Route(
+                "notify",
+                r"/plivo/{app}/{callid:\d{1,18}}/{step:\d{1,9}}/notice/{kind}/{name}",
+                self._notice,
+            ),
+            _Route("answer", "/plivo/{app}/answer", self._answer),
+            _Route("fallback", "/plivo/{app}/fallback", self._fallback),
+            _Route("hangup", "/plivo/{app}/hangup", self._hangup),
+            _Route("ring", "/plivo/{app}/ring", self._ring),
+            _Route("answer", r"/plivo/{app}/answer/{token:\w{1,64}}", self._answer),
+            _Route("fallback", r"/plivo/{app}/fallback/{token:\w{1,64}}", self._fallback),
+            _Route("hangup", r"/plivo/{app}/hangup/{token:\w{1,64}}", self._hangup),
+            _Route("ring", r"/plivo/{app}/ring/{token:\w{1,64}}", self._ring),
+        )
+        # Below the path of the public URL and, for proxies that strip it, without.
+        self._prefixes = ("", self.prefix) if self.prefix else ("",)
+        self._patterns = tuple(
+            (route.pattern(prefix).fullmatch, route)
+            for prefix in self._prefixes
+            for route in self._routes
+        )
 
     def routes(self) -> list[web.RouteDef]:
-        """List the routes, below the path of the public URL and, for proxies that strip it, without."""
-        # The router looks at them in this order, and most requests are steps.
-        handlers: list[tuple[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]] = [
-            (
-                r"/plivo/{app}/{callid:\d{1,18}}/{step:\d{1,9}}/{kind}",
-                self._route("step", self._step),
-            ),
-            (
-                r"/plivo/{app}/{callid:\d{1,18}}/{step:\d{1,9}}/notice/{kind}/{name}",
-                self._route("notify", self._notice),
-            ),
-            ("/plivo/{app}/answer", self._route("answer", self._answer)),
-            ("/plivo/{app}/fallback", self._route("fallback", self._fallback)),
-            ("/plivo/{app}/hangup", self._route("hangup", self._hangup)),
-            ("/plivo/{app}/ring", self._route("ring", self._ring)),
-            ("/plivo/{app}/answer/{token:\\w{1,64}}", self._route("answer", self._answer)),
-            ("/plivo/{app}/fallback/{token:\\w{1,64}}", self._route("fallback", self._fallback)),
-            ("/plivo/{app}/hangup/{token:\\w{1,64}}", self._route("hangup", self._hangup)),
-            ("/plivo/{app}/ring/{token:\\w{1,64}}", self._route("ring", self._ring)),
-        ]
-        prefixes = {"", self.prefix}
+        """List the routes for aiohttp."""
         return [
-            route
-            for prefix in prefixes
-            for path, handler in handlers
+            definition
+            for prefix in self._prefixes
+            for route in self._routes
             # Without HEAD: a request whose answer nobody reads must not move a call.
-            for route in (
-                web.get(prefix + path, handler, allow_head=False),
-                web.post(prefix + path, handler),
+            for definition in (
+                web.get(prefix + route.path, self._through_aiohttp(route), allow_head=False),
+                web.post(prefix + route.path, self._through_aiohttp(route)),
             )
         ]
 
-    def _route(
-        self, route: str, handle: Handle
+    def _through_aiohttp(
+        self, route: _Route
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        budget_s = self._runtime.settings.webhook_budget_s
-
         async def handler(request: web.Request) -> web.StreamResponse:
-            begun = perf_counter()
-            app_hash = request.match_info["app"]
-            form: Form = {}
-            line: dict[str, Any] = {"route": route, "app": app_hash, "outcome": "document"}
-            patience = deadline.set(get_running_loop().time() + budget_s)
-            try:
-                form = await self._read(request)
-                app = self._runtime.apps.get(app_hash)
-                if app is None or (app.stored and route in FIRST_ROUTES):
-                    app = await self._stored_app(app_hash, route)
-                response = await settled(lambda: handle(request, app, form, line))
-                self._rescue.succeeded(request, form)
-            except web.HTTPException as refusal:
-                line["outcome"] = REFUSALS.get(refusal.status, "refused")
-                response = web.Response(status=refusal.status, text=refusal.text)
-            except StoreUnavailable as error:
-                line["outcome"] = "no_store"
-                log.error("webhook.no_store", route=route, app=app_hash, why=str(error))
-                response = self._rescue.answer(request, route, form, error)
-            except Exception as fault:
-                line["outcome"] = "fault"
-                log.exception("webhook.fault", route=route, app=app_hash)
-                response = self._rescue.answer(request, route, form, fault)
-            finally:
-                deadline.reset(patience)
-            self._runtime.metrics.webhook(app_hash, route, line["outcome"])
-            line["uuid"] = form.get("CallUUID", "")[:LONGEST_UUID]
-            line["status"] = response.status
-            line["ms"] = round((perf_counter() - begun) * 1000, 1)
-            log_line("webhook.answered", line)
-            return response
+            if request.match_info.get("kind") == "transcript":
+                request = request.clone(client_max_size=MOST_BYTES)
+            headers = request.headers
+            hook = Hook(
+                request.method,
+                request.raw_path,
+                request.path,
+                request.match_info,
+                [headers[name] for name in SIGNATURES if name in headers],
+                headers.get(NONCE, ""),
+                None if request.can_read_body else b"",
+                request.read,
+            )
+            return (await self._respond(route, hook)).response()
 
         return handler
+
+    def take(
+        self, method: bytes, target: str, headers: Mapping[bytes, bytes], body: bytes
+    ) -> Coroutine[Any, Any, Answer] | None:
+        """Answer a whole POST or GET that came the short way, see `bridge.hook.Take`."""
+        path = target.partition("?")[0]
+        for fullmatch, route in self._patterns:
+            found = fullmatch(path)
+            if found is not None:
+                given = [_header(headers[name]) for name in _LOWER_SIGNATURES if name in headers]
+                nonce = _header(headers.get(_LOWER_NONCE, b""))
+                at = found.groupdict()
+                return self._respond(
+                    route, Hook(method.decode(), target, path, at, given, nonce, body)
+                )
+        return None
+
+    async def _respond(self, route: _Route, hook: Hook) -> Answer:
+        begun = perf_counter()
+        name, app_hash = route.name, hook.at["app"]
+        form: Form = {}
+        line: dict[str, Any] = {"route": name, "app": app_hash, "outcome": "document"}
+        patience = deadline.set(get_running_loop().time() + self._budget_s)
+        try:
+            form = await self._read(hook)
+            app = self._runtime.apps.get(app_hash)
+            if app is None or (app.stored and name in FIRST_ROUTES):
+                app = await self._stored_app(app_hash, name)
+            answer = await settled(lambda: route.handle(hook, app, form, line))
+            self._rescue.succeeded(hook, form)
+        except web.HTTPException as refusal:
+            line["outcome"] = REFUSALS.get(refusal.status, "refused")
+            answer = Answer.sentence(refusal.status, refusal.text or "")
+        except StoreUnavailable as error:
+            line["outcome"] = "no_store"
+            log.error("webhook.no_store", route=name, app=app_hash, why=str(error))
+            answer = self._rescue.answer(hook, name, form, error)
+        except Exception as fault:
+            line["outcome"] = "fault"
+            log.exception("webhook.fault", route=name, app=app_hash)
+            answer = self._rescue.answer(hook, name, form, fault)
+        finally:
+            deadline.reset(patience)
+        self._runtime.metrics.webhook(app_hash, name, line["outcome"])
+        line["uuid"] = form.get("CallUUID", "")[:LONGEST_UUID]
+        line["status"] = answer.status
+        line["ms"] = round((perf_counter() - begun) * 1000, 1)
+        log_line("webhook.answered", line)
+        return answer
 
     async def _stored_app(self, app_hash: str, route: str) -> App:
         app = await self._stored_apps.current(app_hash)
@@ -172,26 +231,24 @@ class Webhooks:
             raise web.HTTPNotFound(text="No app with this hash is configured.\n")
         return app
 
-    async def _read(self, request: web.Request) -> Form:
+    async def _read(self, hook: Hook) -> Form:
         """Read and verify the parameters. Raises 403, 400 or 413."""
-        if request.match_info.get("kind") == "transcript":
-            request = request.clone(client_max_size=MOST_BYTES)
-        try:
-            body = await request.read() if request.can_read_body else b""
-        except (ClientPayloadError, web.RequestPayloadError, ConnectionError, ValueError):
-            raise web.HTTPBadRequest(text="The body could not be read.\n") from None
-        pairs = _pairs(body)
-        path = request.raw_path
-        if self._runtime.settings.verify_signatures:
+        body = hook.body
+        if body is None and hook.read is not None:
+            try:
+                body = await hook.read()
+            except (ClientPayloadError, web.RequestPayloadError, ConnectionError, ValueError):
+                raise web.HTTPBadRequest(text="The body could not be read.\n") from None
+        pairs = _pairs(body or b"")
+        path = hook.target
+        if self._verifies:
             url = (
                 self._origin + path
                 if self.prefix and path.startswith(self.prefix + "/")
                 else self._public_url + path
             )
-            headers = request.headers
-            given = [headers[name] for name in SIGNATURES if name in headers]
-            nonce = headers.get(NONCE, "")
-            if not verify(request.method, url, pairs, nonce, given, self._tokens):
+            given = hook.signatures
+            if not verify(hook.method, url, pairs, hook.nonce, given, self._tokens):
                 log.warning("webhook.unsigned", url=url.partition("?")[0], signed=bool(given))
                 raise web.HTTPForbidden(
                     text="The Plivo signature is missing or wrong for this URL: "
@@ -206,56 +263,54 @@ class Webhooks:
             raise web.HTTPBadRequest(text="The parameter CallUUID is missing or is no CallUUID.\n")
         return form
 
-    async def _answer(self, request: web.Request, app: App, form: Form, line: Line) -> web.Response:
+    async def _answer(self, hook: Hook, app: App, form: Form, line: Line) -> Answer:
         if is_hangup(form):
-            return await self._hangup(request, app, form, line)
-        return _xml(await self._session.answer(app, form, line, _token(request)))
+            return await self._hangup(hook, app, form, line)
+        return Answer(await self._session.answer(app, form, line, _token(hook)))
 
-    async def _fallback(
-        self, request: web.Request, app: App, form: Form, line: Line
-    ) -> web.Response:
-        return _xml(await self._session.fallback(app, form, line, _token(request)))
+    async def _fallback(self, hook: Hook, app: App, form: Form, line: Line) -> Answer:
+        return Answer(await self._session.fallback(app, form, line, _token(hook)))
 
-    async def _hangup(self, request: web.Request, app: App, form: Form, line: Line) -> web.Response:
+    async def _hangup(self, hook: Hook, app: App, form: Form, line: Line) -> Answer:
         line["outcome"] = "noted"
-        await self._hangups.end(app, form, line, _token(request))
-        return web.Response()
+        await self._hangups.end(app, form, line, _token(hook))
+        return NOTED
 
-    async def _ring(self, request: web.Request, app: App, form: Form, line: Line) -> web.Response:
+    async def _ring(self, hook: Hook, app: App, form: Form, line: Line) -> Answer:
         line["outcome"] = "noted"
         callid = await self._runtime.store.find_call(app.hash, form["CallUUID"])
         if callid is not None:
             line["call"] = callid
-        if token := _token(request):
+        if token := _token(hook):
             await self._session.arrivals.rang(app, token, form)
         # Plivo ignores the answer; the first RT.Request comes when the call is answered.
-        return web.Response()
+        return NOTED
 
-    async def _step(self, request: web.Request, app: App, form: Form, line: Line) -> web.Response:
-        kind = request.match_info["kind"]
+    async def _step(self, hook: Hook, app: App, form: Form, line: Line) -> Answer:
+        kind = hook.at["kind"]
         if kind not in NEXT_KINDS:
             raise web.HTTPNotFound(text="There is no such continuation.\n")
-        callid, step = int(request.match_info["callid"]), int(request.match_info["step"])
+        callid, step = int(hook.at["callid"]), int(hook.at["step"])
         line.update(call=callid, step=step, kind=kind)
         if callid == NO_CALL:
             line["outcome"] = "probe"
             headers = {INSTANCE: self._runtime.instance}
-            return web.Response(body=HANGUP, content_type=XML, headers=headers)
+            return Answer(HANGUP, headers=headers)
         if is_hangup(form):
             await self._hangups.end(app, form, line)
         if kind == "recording":
             await self._hangups.recorded_late(app, callid, step, form)
         try:
-            return _xml(
+            return Answer(
                 await self._session.resume(app, callid, step, cast("NextKind", kind), form, line)
             )
         except UnknownCall as unknown:
             line["outcome"] = "unknown"
             log.error("call.unknown", call=callid, app=app.hash, why=str(unknown))
-            return _xml(render(farewell(self._runtime, app), NOWHERE))
+            return Answer(render(farewell(self._runtime, app), NOWHERE))
 
-    async def _notice(self, request: web.Request, app: App, form: Form, line: Line) -> web.Response:
-        at: Any = request.match_info
+    async def _notice(self, hook: Hook, app: App, form: Form, line: Line) -> Answer:
+        at: Any = hook.at
         callid, step, kind = int(at["callid"]), int(at["step"]), at["kind"]
         if kind not in NOTICE_KINDS:
             raise web.HTTPNotFound(text="There is no such notification.\n")
@@ -277,12 +332,12 @@ class Webhooks:
                 await self._rooms.noticed(
                     callid, step, form, leave_when_alone=kind == "room_autoleave"
                 )
-        return web.Response()
+        return NOTED
 
 
-def _token(request: web.Request) -> str:
+def _token(hook: Hook) -> str:
     """Give the hash of the intent in the URL of an outbound call; "" in any other."""
-    return request.match_info.get("token", "")
+    return hook.at.get("token", "")
 
 
 #: What a refusal is called in logs and metrics.
@@ -321,12 +376,12 @@ def _pairs(encoded: bytes) -> list[tuple[str, str]]:
     return pairs
 
 
+def _header(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
+
+
 def _decoded(text: str) -> str:
     return unquote_to_bytes(text).decode("utf-8", "replace") if "%" in text else text
-
-
-def _xml(document: bytes) -> web.Response:
-    return web.Response(body=document, content_type=XML)
 
 
 __all__ = ["Webhooks"]

@@ -6,13 +6,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import make_mocked_request
 from support_e2e import settings_for
 
 from bridge import rescue
 from bridge.app import make_runtime
 from bridge.clock import SystemClock
+from bridge.hook import Answer, Hook
 from bridge.rescue import LONGEST_CARRIED, Rescue
 from bridge.store.memory import MemoryStore
 from bridge.store.protocol import StoreUnavailable
@@ -30,13 +29,12 @@ def _rescue(prefix: str = "") -> Rescue:
     return Rescue(runtime, prefix)
 
 
-def _request(path: str = "/plivo/DEFAULT/7/3/digits") -> web.Request:
+def _request(path: str = "/plivo/DEFAULT/7/3/digits") -> Hook:
     app = path.removeprefix("/rt").split("/")[2]
-    return make_mocked_request("POST", path, match_info={"app": app})
+    return Hook("POST", path, path.partition("?")[0], {"app": app}, (), "", b"")
 
 
-def _text(answer: web.Response) -> str:
-    assert isinstance(answer.body, bytes)
+def _text(answer: Answer) -> str:
     return answer.body.decode()
 
 
