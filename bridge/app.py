@@ -158,6 +158,7 @@ class Bridge:
 
     async def drain(self) -> None:
         """Be not ready, dial nobody, and answer on while somebody may need it (bridge.draining)."""
+        self.draining.begin()
         self.outbound.stop()
         self.door.see_out()
         await self.session.replicas.drain()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal
@@ -53,12 +54,18 @@ class Door:
         self._sending: dict[_Visitor, float] = {}
         self._idle: dict[_Visitor, None] = {}
         self._alarm: asyncio.TimerHandle | None = None
+        self._seeing_out = False
         self.cut_off: Counter[str] = Counter()
         self._told_at: float | None = None
 
     def __len__(self) -> int:
         """Count the open connections."""
         return len(self._inside)
+
+    @property
+    def answering(self) -> int:
+        """Count the requests that are being answered."""
+        return len(self._inside) - len(self._sending) - len(self._idle)
 
     async def listen(self, runner: web.AppRunner, host: str, port: int) -> asyncio.Server:
         """Serve the application of a runner that was set up. Raises OSError."""
@@ -68,6 +75,19 @@ class Door:
         return await self._loop.create_server(
             lambda: _Visitor(self, server()), host, port, backlog=1024
         )
+
+    async def listen_on(self, runner: web.AppRunner, one: socket.socket) -> asyncio.Server:
+        """Serve an application as `listen` does, on a socket that is bound."""
+        server = runner.server
+        if server is None:
+            raise AssertionError("the runner was not set up")
+        return await self._loop.create_server(
+            lambda: _Visitor(self, server()), sock=one, backlog=1024
+        )
+
+    def see_out(self) -> None:
+        """Let every answer be the last one of its connection, so that load balancers let go."""
+        self._seeing_out = True
 
     def close(self) -> None:
         """Watch nobody any longer."""
@@ -88,7 +108,10 @@ class Door:
             if not request.content.is_eof():
                 timer = self._loop.call_later(self._patience_s, self._unread, visitor, request)
             try:
-                return await handler(request)
+                response = await handler(request)
+                if self._seeing_out:
+                    response.force_close()
+                return response
             finally:
                 if timer is not None:
                     timer.cancel()

@@ -8,10 +8,12 @@ from aiohttp import web
 from pydantic_core import to_json
 
 from bridge.breaker import BreakerState
+from bridge.draining import Phase
 from bridge.store.protocol import StoreError
 
 if TYPE_CHECKING:
     from bridge.door import Door
+    from bridge.draining import Draining
     from bridge.outbound.service import Outbound
     from bridge.runtime import Runtime
 
@@ -26,13 +28,12 @@ DELIVERIES: Final = ("final", "kick", "transcript")
 class Health:
     """Handlers of `/healthz`, `/readyz` and `/metrics`."""
 
-    def __init__(self, runtime: Runtime, outbound: Outbound) -> None:
+    def __init__(self, runtime: Runtime, outbound: Outbound, draining: Draining) -> None:
         self._runtime = runtime
         self._outbound = outbound
+        self._draining = draining
         #: The door of the other listener, once it is open.
         self.door: Door | None = None
-        #: Set when the process was told to stop.
-        self.draining = False
 
     def routes(self) -> list[web.RouteDef]:
         """List the routes."""
@@ -53,7 +54,8 @@ class Health:
         `?verbose` adds every app that was asked so far; one that does not answer is no reason to
         send calls elsewhere, since it answers nobody else either.
         """
-        checks = {"store": "ok", "process": "draining" if self.draining else "ok"}
+        leaving = self._draining.phase is not Phase.SERVING
+        checks = {"store": "ok", "process": "draining" if leaving else "ok"}
         try:
             await self._runtime.store.ping()
         except StoreError as error:
@@ -62,6 +64,8 @@ class Health:
         status = "ready" if ready else "not ready"
         waiting = {"outbound": self._outbound.waiting}
         told: dict[str, object] = {"status": status, "checks": checks, "waiting": waiting}
+        if leaving:
+            told["draining"] = await self._draining.told()
         if "verbose" in request.query:
             told["apps"] = {
                 app: {
@@ -80,6 +84,8 @@ class Health:
         metrics = self._runtime.metrics
         metrics.set_open_commands(self._runtime.open_commands)
         metrics.set_outbound_waiting(self._outbound.waiting)
+        leaving = self._draining.phase is not Phase.SERVING
+        metrics.set_draining(self._draining.gone_within_s, is_leaving=leaving)
         for app, desk in self._runtime.desks:
             is_open = desk.breaker.state is not BreakerState.CLOSED
             metrics.set_desk(app, desk.line.asked, desk.line.waiting, is_open=is_open)

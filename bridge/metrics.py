@@ -146,6 +146,16 @@ class Metrics:
             registry=self.registry,
         )
         self._cut_off_seen: Counts[str] = Counts()
+        self._draining = Gauge(
+            "rt_bridge_draining",
+            "1 from the signal to stop on; this replica is not ready and dials nobody.",
+            registry=self.registry,
+        )
+        self._gone_within = Gauge(
+            "rt_bridge_gone_within_seconds",
+            "Time until a replica that drains is gone at the latest.",
+            registry=self.registry,
+        )
         self._store_up = Gauge(
             "rt_bridge_store_up", "1 while the store can be reached.", registry=self.registry
         )
@@ -219,6 +229,11 @@ class Metrics:
         for why, count in cut_off.items():
             self._cut_off.labels(why).inc(count - self._cut_off_seen[why])
             self._cut_off_seen[why] = count
+
+    def set_draining(self, gone_within_s: float, *, is_leaving: bool) -> None:
+        """Set whether the process is on its way out, and when it is gone at the latest."""
+        self._draining.set(is_leaving)
+        self._gone_within.set(gone_within_s)
 
     def set_desk(self, app: str, asked: int, waiting: int, *, is_open: bool) -> None:
         """Set how many questions an app has and how many wait, and whether its breaker is open."""

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
 
+from bridge.draining import GLANCE_S
+from bridge.standing import Standing, dump_standing, load_standing
 from bridge.state import Phase, load
 from bridge.store.patience import deadline
 from bridge.store.protocol import Commit, Conflict, RecordWrite, StoreError
@@ -31,8 +33,6 @@ log = structlog.get_logger()
 
 #: The kind of the records that say who lives.
 KIND: Final = "replica"
-#: What the record of a replica says that has calls to dial.
-DIALS: Final = b"dials"
 #: The kind of the records of calls that ended before their app heard of them.
 OVER: Final = "over"
 #: How often a replica says so, and looks at the others, in s.
@@ -59,15 +59,29 @@ class Replicas:
         self._running: asyncio.Task[None] | None = None
         #: The version last seen of each replica's record, and for how many looks it has not changed.
         self._seen: dict[str, tuple[int, int]] = {}
-        #: Whether this replica has calls to dial, and which others said so.
+        #: What each of the others said of itself when it was last seen alive.
+        self._others: dict[str, Standing] = {}
+        #: Nobody reads the record while it is written: two writes at once would be a conflict.
+        self._beating = asyncio.Lock()
+        self._drains = False
+        #: Whether this replica has calls to dial.
         self.dials: Callable[[], bool] = lambda: False
-        self._dialling: set[str] = set()
+        #: Told when another one dials no more, for it drains, left or died.
+        self.when_one_goes: Callable[[], None] = lambda: None
 
     async def join(self) -> None:
         """Say that we live, before the first turn of ours, and go on saying so until `leave`."""
         if self._runtime.store.shared:
             await asyncio.gather(self._beat(), self._look())
             self._running = spawn(self._run(), "replicas", daemon=True)
+
+    async def drain(self) -> None:
+        """Say at once that we dial no more and are about to leave; turns go on being ours."""
+        self._drains = True
+        if self._running is not None:
+            with suppress(StoreError, TimeoutError):
+                async with asyncio.timeout(GLANCE_S):
+                    await self._beat()
 
     async def leave(self) -> None:
         """Say that we are gone: our turns are anybody's."""
@@ -99,7 +113,11 @@ class Replicas:
 
     def sharers(self) -> int:
         """Count the replicas that dial, this one included: they share the account's pace."""
-        return 1 + sum(self._seen[name][1] < MOST_MISSES for name in self._dialling)
+        return 1 + sum(other.dials for other in self._others.values())
+
+    def ready(self) -> int:
+        """Count the others that live and do not drain."""
+        return sum(not other.drains for other in self._others.values())
 
     def check(self, state: CallState) -> None:
         """Raise Conflict when another replica went on with a turn of ours: it took us for dead."""
@@ -113,11 +131,13 @@ class Replicas:
         return Elsewhere(self, self._runtime, state)
 
     async def _beat(self) -> None:
-        try:
-            await self._write(DIALS if self.dials() else b"")
-        except Conflict:
-            # Purged, or lost with the server's memory.
-            await self._reread()
+        async with self._beating:
+            standing = Standing(dials=self.dials() and not self._drains, drains=self._drains)
+            try:
+                await self._write(dump_standing(standing))
+            except Conflict:
+                # Purged, or lost with the server's memory.
+                await self._reread()
 
     async def _reread(self) -> None:
         row = await self._runtime.store.load_record(KIND, self._me)
@@ -137,7 +157,21 @@ class Replicas:
             changed = version != row.version
             seen[row.key] = (row.version, 0 if changed else min(misses + 1, MOST_MISSES))
         self._seen = seen
-        self._dialling = {row.key for row in rows if row.blob == DIALS and row.key != self._me}
+        others = {
+            row.key: load_standing(row.blob)
+            for row in rows
+            if row.key != self._me and seen[row.key][1] < MOST_MISSES
+        }
+        went = [
+            name
+            for name, before in self._others.items()
+            if not before.drains and (name not in others or others[name].drains)
+        ]
+        self._others = others
+        self._runtime.lacking.clear()
+        self._runtime.lacking.update(*(other.lacks for other in others.values()))
+        if went:
+            self.when_one_goes()
 
 
 class Elsewhere:

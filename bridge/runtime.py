@@ -40,7 +40,8 @@ class Runtime:
 
     `open_commands` counts the commands of live calls by name and version; `voices` remembers the
     Plivo voices that were chosen for the voices of apps; at the `desks` the apps are asked.
-    `instance` names this process.
+    `lacking` are versions of commands which another replica does not know. `instance` names this
+    process.
     """
 
     settings: Settings
@@ -55,6 +56,7 @@ class Runtime:
     open_commands: Counter[tuple[str, int]] = field(default_factory=Counter)
     voices: dict[str, VoiceMatch] = field(default_factory=dict)
     desks: Desks = field(default_factory=Desks)
+    lacking: set[tuple[str, int]] = field(default_factory=set)
     instance: str = field(default_factory=lambda: token_hex(16))
 
 

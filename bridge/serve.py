@@ -12,6 +12,7 @@ import structlog
 from bridge.app import Bridge
 from bridge.place import Place
 from bridge.settings import warnings
+from bridge.stopping import FORCED, Stopping
 from bridge.store.protocol import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ FAILURE = 1
 
 
 def run(settings: Settings, place: Place | None = None) -> int:
-    """Run the bridge; give the exit status: 0 stopped, 1 no address or no time, 2 no store."""
+    """Run the bridge; give the exit status: 0 stopped, 1 no address or no time, 2 no store.
+
+    It is 143 when the bridge was stopped by force (bridge.stopping).
+    """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_serve(settings, place or Place(settings)))
 
@@ -70,11 +74,11 @@ async def _run(settings: Settings, place: Place, clock: SharedClock | None = Non
         sys.stderr.write(f"BRIDGE_LISTEN or BRIDGE_ADMIN_LISTEN cannot be used: {error}\n")
         await bridge.stop()
         return FAILURE
-    stopping = asyncio.Event()
+    stopping = Stopping(bridge.draining.force)
     loop = asyncio.get_running_loop()
-    place.when_told_to_stop(stopping.set)
+    place.when_told_to_stop(stopping.hear)
     if clock is not None:
-        clock.when_lost(stopping.set)
+        clock.when_lost(lambda: _without_time(bridge, stopping))
     # What start-up made lives for ever, and a turn makes hardly a cycle: keep the collector from
     # walking everything again and again.
     gc.collect()
@@ -91,15 +95,21 @@ async def _run(settings: Settings, place: Place, clock: SharedClock | None = Non
         loop=type(loop).__module__.partition(".")[0],
     )
     place.serves()
-    await stopping.wait()
-    status = 0
-    if clock is not None and clock.lost:
-        log.error("test_clock.lost", why="the simulation that gave the time is gone")
-        status = FAILURE
+    await stopping.asked.wait()
     log.info("bridge.stopping")
+    await bridge.drain()
     await bridge.stop()
     log.info("bridge.stopped")
-    return status
+    if clock is not None and clock.lost:
+        return FAILURE
+    return FORCED if stopping.forced else 0
+
+
+def _without_time(bridge: Bridge, stopping: Stopping) -> None:
+    """Stop now: without time nothing happens any more that could be answered."""
+    log.error("test_clock.lost", why="the simulation that gave the time is gone")
+    bridge.draining.no_longer()
+    stopping.asked.set()
 
 
 __all__ = ["run"]

@@ -54,7 +54,7 @@ def start(runtime: Runtime, app: App, state: CallState, response: RtResponse) ->
     state.command_id = response.command_id
     state.result = ""
     state.error = ""
-    command = newest(response.command)
+    command = newest(response.command, runtime.lacking)
     params = command.read_params(response.params)
     context = _context(runtime, app, state, command, params)
     known = _known(command, response.params)

@@ -12,7 +12,10 @@ from typing import Any, TypeVar
 
 import structlog
 
-__all__ = ["background_tasks", "drain", "spawn"]
+__all__ = ["background_tasks", "drain", "finished", "spawn"]
+
+#: Longest a cancelled task is waited for, in s.
+CANCELLED_FOR_S = 2.0
 
 _T = TypeVar("_T")
 _log = structlog.get_logger("bridge.tasks")
@@ -47,6 +50,12 @@ def background_tasks() -> set[asyncio.Task[Any]]:
     return {task for task in _live if task.get_loop() is loop and task is not current}
 
 
+async def finished() -> None:
+    """Wait until every spawned task of this loop is done, and those started meanwhile."""
+    while tasks := background_tasks():
+        await asyncio.wait(tasks)
+
+
 async def drain(timeout_s: float) -> int:
     """Wait until every spawned task of this loop is done, at most `timeout_s` seconds.
 
@@ -64,7 +73,7 @@ async def drain(timeout_s: float) -> int:
     for task in late:
         task.cancel()
     if late:
-        await asyncio.wait(late)
+        await asyncio.wait(late, timeout=CANCELLED_FOR_S)
         names = sorted(task.get_name() for task in late)
         _log.warning("tasks.cancelled", tasks=names)
     return len(late)

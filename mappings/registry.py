@@ -23,6 +23,8 @@ from mappings.wait import wait
 from mappings.wait_for_silence import wait_for_silence
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mappings._kernel.command import Command
 
 #: Newest version last; a call keeps the version its command started with.
@@ -49,15 +51,22 @@ _NEWEST: Final = {command.name: command for command in COMMANDS}
 _PINNED: Final = {(command.name, command.version): command for command in COMMANDS}
 
 
-def newest(name: str) -> Command[Any]:
-    """Give the version new commands take. Raises CommandRefused UNKNOWN_COMMAND."""
+def newest(name: str, lacking: Collection[tuple[str, int]] = ()) -> Command[Any]:
+    """Give the version new commands take. Raises CommandRefused UNKNOWN_COMMAND.
+
+    While releases run side by side that is the newest which none of them is `lacking`, so that any
+    of them can go on with the command; the newest of all where they have none in common.
+    """
     found = _NEWEST.get(name)
     if found is None:
         known = ", ".join(_NEWEST)
         raise CommandRefused(
             "UNKNOWN_COMMAND", f"there is no command {name[:60]!r}; there are {known}"
         )
-    return found
+    if (name, found.version) not in lacking:
+        return found
+    common = (c for c in COMMANDS if c.name == name and (name, c.version) not in lacking)
+    return max(common, key=lambda command: command.version, default=found)
 
 
 def pinned(name: str, version: int) -> Command[Any]:

@@ -56,7 +56,9 @@ class Dispatcher:
         self._pace = Pace(runtime.settings.plivo_calls_per_second)
         self._sharers = replicas.sharers
         self._left_at = -inf
+        self._scan_at = -inf
         replicas.dials = self._dials
+        replicas.when_one_goes = self.rescan
         self._wake = asyncio.Event()
         self._flying: set[str] = set()
         self.stopping = False
@@ -75,26 +77,30 @@ class Dispatcher:
             self._queue.add(intent.app, intent.hash, first=first)
             self._wake.set()
 
+    def rescan(self) -> None:
+        """Look for intents at once: another replica dials no more, and may have left some."""
+        self._scan_at = -inf
+        self._wake.set()
+
     def stop(self) -> None:
-        """Dial nothing more; what waits is in the store for the next start."""
+        """Dial nothing more; what waits is in the store for the next start, or another replica."""
         self.stopping = True
         self._wake.set()
 
     async def run(self) -> None:
         """Dial until `stop`."""
-        scan_at = self._runtime.clock.now()
         while not self.stopping:
             self._wake.clear()
             now = self._runtime.clock.now()
-            if now >= scan_at:
-                scan_at = now + RESCAN_S
+            if now >= self._scan_at:
+                self._scan_at = now + RESCAN_S
                 await self._scan()
             wait_s = self._pace.wait_s(now)
             if wait_s <= 0:
                 if self._take(now):
                     continue
                 wait_s = RESCAN_S
-            await self._runtime.clock.wait(self._wake, min(wait_s, scan_at - now))
+            await self._runtime.clock.wait(self._wake, min(wait_s, self._scan_at - now))
 
     def _take(self, now: float) -> bool:
         """Begin to dial the next one; False = nothing waits, or too much is in flight."""

@@ -29,7 +29,8 @@ async def store() -> MemoryStore:
 
 def _replica(store: MemoryStore, name: str) -> Replicas:
     clock = SimpleNamespace(now=lambda: 1000.0)
-    return Replicas(cast("Runtime", SimpleNamespace(store=store, instance=name, clock=clock)))
+    runtime = SimpleNamespace(store=store, instance=name, clock=clock, lacking=set())
+    return Replicas(cast("Runtime", runtime))
 
 
 async def _beats(*living: Replicas) -> None:

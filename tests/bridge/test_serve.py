@@ -80,7 +80,9 @@ async def test_life_of_a_bridge() -> None:
         "store": "memory",
         "rest": False,
     } == {name: ready[name] for name in told}
-    assert ["bridge.stopping", "bridge.stopped"] == bridge.events[-2:]
+    on_its_way = [line.get("phase") for line in bridge.lines if line["event"] == "bridge.draining"]
+    assert ["bridge.stopping", *2 * ["bridge.draining"], "bridge.stopped"] == bridge.events[-4:]
+    assert ["answering", "finishing"] == on_its_way
     assert (0, "") == (status, bridge.stderr)
 
 

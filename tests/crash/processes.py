@@ -31,6 +31,7 @@ plivo_rest = {rest}
 store = "sqlite:///{folder}/bridge.db"
 log_format = "json"
 app_timeout_s = {app_timeout_s}
+drain_s = 0
 
 [apps.{app}]
 url = "{app_url}"

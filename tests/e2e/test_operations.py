@@ -68,7 +68,7 @@ async def test_sick_store(make_world: Make, monkeypatch: pytest.MonkeyPatch) -> 
 async def test_draining(make_world: Make) -> None:
     """A bridge that is about to stop is not ready, and still serves its calls."""
     world = await make_world(command("play", media_id=tts("Hello")))
-    world.bridge.health.draining = True
+    world.bridge.draining.begin()
     status, text = await world.admin("/readyz")
     answer = await world.leg().request(world.application.answer_url)
 
