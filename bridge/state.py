@@ -16,6 +16,10 @@ from pydantic_core import from_json, to_json
 FORMAT: Final = 2
 
 
+class UnreadableState(ValueError):  # noqa: N818 - named for what it is
+    """The state was written by a newer release, in a form this one does not know."""
+
+
 class Phase(StrEnum):
     """What the call is waiting for."""
 
@@ -120,12 +124,17 @@ def dump(state: CallState) -> bytes:
 
 
 def load(blob: bytes, version: int) -> CallState:
-    """Read a stored state; fields of a newer release are ignored.
+    """Read a stored state; fields of a newer release are ignored. Raises UnreadableState.
 
     The first releases stored an object, without the values at their default.
     """
     stored = from_json(blob)
     if type(stored) is list:
+        if stored[0] != FORMAT:
+            raise UnreadableState(
+                f"a call is stored in format {stored[0]!r}, this release reads up to {FORMAT}: "
+                "a release that reads it must take it over"
+            )
         state = CallState(*stored[1 : 1 + len(_STORED)])
     else:
         state = CallState(**{name: stored[name] for name in stored if name in _STORED})
@@ -134,4 +143,4 @@ def load(blob: bytes, version: int) -> CallState:
     return state
 
 
-__all__ = ["FORMAT", "CallState", "Phase", "dump", "load", "open_command"]
+__all__ = ["FORMAT", "CallState", "Phase", "UnreadableState", "dump", "load", "open_command"]
