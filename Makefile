@@ -44,8 +44,8 @@ tests: $(STAMP)
 bench: $(STAMP) ## Run the benchmarks and print their tables
 	$(BIN)/python -m benchmarks
 
-fuzz: $(STAMP) ## Long random tests; FUZZ=<cases> sets their number
-	RT_BRIDGE_FUZZ=$(FUZZ) $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz
+fuzz: $(STAMP) ## A million hostile inputs and more, counted at the end; FUZZ=<cases> sets their number
+	RT_BRIDGE_FUZZ=$(FUZZ) $(BIN)/python -m pytest -v -n $(WORKERS) $(PYTEST_ARGS) tests/fuzz
 
 audit: $(STAMP) ## Check the locked requirements: hashes, versions, and the advisories of osv.dev where they can be reached
 	@$(BIN)/python .ci/audit.py

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections import Counter
+from typing import Final
 
 import pytest
+
+#: The parts of a name that number a batch.
+BATCH: Final = re.compile(r"\[\d+-|\[\d+]|\[")
+BEGUN: Final = time.monotonic()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -14,17 +20,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if "RT_BRIDGE_FUZZ" not in os.environ:
         return
     inputs: Counter[str] = Counter()
-    grown: dict[str, int] = {}
+    left: dict[str, Counter[str]] = {}
     for report in terminalreporter.stats.get("passed", []):
-        properties = dict(report.user_properties)
-        if "inputs" in properties:
-            name = re.sub(r"\[\d+-(\w+)]$", r" \1", report.nodeid.partition("::")[2])
-            inputs[name] += properties["inputs"]
-            grown[name] = max(grown.get(name, 0), properties.get("grown", 0))
+        figures = dict(report.user_properties)
+        if "inputs" in figures:
+            name = BATCH.sub(" ", report.nodeid.partition("::")[2]).removesuffix("]").strip()
+            inputs[name] += figures["inputs"]
+            left[name] = left.get(name, Counter()) | Counter(
+                {unit: figures.get(unit, 0) for unit in ("grown", "blocks")}
+            )
     if inputs:
         terminalreporter.section("hostile inputs")
     for name, count in sorted(inputs.items()):
-        left = f"  at most {grown[name]:,} bytes left in use" if grown[name] else ""
-        terminalreporter.line(f"{count:>10,}  {name}{left}")
+        most = f"; at most {left[name]['grown']:,} bytes left in use" if left[name] else ""
+        terminalreporter.line(f"{count:>10,}  {name.removeprefix('test_')}{most}")
     if inputs:
-        terminalreporter.line(f"{sum(inputs.values()):>10,}  in all")
+        minutes = (time.monotonic() - BEGUN) / 60
+        terminalreporter.line(f"{sum(inputs.values()):>10,}  in all, in {minutes:.1f} minutes")

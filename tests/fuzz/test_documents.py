@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 from typing import Any, Final, get_args
 
@@ -263,7 +264,7 @@ async def test_sounds_are_as_short_as_documents() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", _batches())
-async def test_random_commands(seed: int) -> None:
+async def test_random_commands(seed: int, record_property: Callable[[str, object], None]) -> None:
     """Random replies and callbacks give valid documents, documented results, and replay the same."""
     rng = Random(seed)
     template = MediaSettings(url_template="https://media.example.com/{id}.mp3?x=1&y=2")
@@ -283,6 +284,7 @@ async def test_random_commands(seed: int) -> None:
             fault.add_note(f"RT_BRIDGE_FUZZ_SEED={seed}, case {number}: {case.inputs!r}")
             raise
         documents += case.documents
+    record_property("inputs", min(BATCH, FUZZ))
     # Otherwise the generator makes nothing but refusals, and little was shown.
     assert documents > min(BATCH, FUZZ) // 2
     assert set(DOCUMENTED) <= {outcome.partition(" ")[0] for outcome in outcomes}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from io import BytesIO
 from random import Random
@@ -121,7 +121,9 @@ def _contents(bridge: Bridge) -> str:
 
 
 @pytest.mark.slow
-async def test_unsigned_requests_change_nothing() -> None:
+async def test_unsigned_requests_change_nothing(
+    record_property: Callable[[str, object], None],
+) -> None:
     """Malformed and unsigned requests get a 4xx or no answer, and leave no trace in the store."""
     statuses: Counter[int] = Counter()
 
@@ -142,13 +144,16 @@ async def test_unsigned_requests_change_nothing() -> None:
             await _in_turns(CASES, run)
             assert before == _contents(bridge)
 
+    record_property("inputs", CASES)
     assert [] == _faults(logs)
     # Otherwise the requests are so broken that the handlers were never reached.
     assert {400, 403, 404} <= set(statuses), statuses
 
 
 @pytest.mark.slow
-async def test_signed_requests_get_documents() -> None:
+async def test_signed_requests_get_documents(
+    record_property: Callable[[str, object], None],
+) -> None:
     """Signed requests with absurd paths and forms get a valid document, nothing, or a 4xx."""
     statuses: Counter[int] = Counter()
     rng = Random(SEED)
@@ -182,6 +187,7 @@ async def test_signed_requests_get_documents() -> None:
             plivo = Signed(bridge, session)
             await _in_turns(CASES, run)
 
+    record_property("inputs", CASES)
     assert [] == _faults(logs)
     assert statuses[200] > CASES // 3, statuses
 
@@ -222,7 +228,9 @@ def _form(rng: Random) -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("on_failure", ["hangup", "say"])
-async def test_hostile_replies_never_silence_the_caller(on_failure: str) -> None:
+async def test_hostile_replies_never_silence_the_caller(
+    on_failure: str, record_property: Callable[[str, object], None]
+) -> None:
     """Whatever bytes the app answers, the caller gets a valid document, and the app the HANGUP."""
     finals: Counter[str] = Counter()
     asked: Counter[str] = Counter()
@@ -279,6 +287,7 @@ async def test_hostile_replies_never_silence_the_caller(on_failure: str) -> None
                 while await bridge.store.outbox_size(("final",)):  # noqa: ASYNC110 -- only the store knows
                     await asyncio.sleep(0.1)
 
+    record_property("inputs", asked.total())
     assert [] == _faults(logs)
     # An app that hangs up where it did not say so loses what is sent at that moment, four times in a
     # row once in a while; then it is not told any more.
