@@ -29,6 +29,7 @@ from bridge.recordings.transcripts import MOST_BYTES
 from bridge.replicas import settled
 from bridge.rescue import Rescue
 from bridge.session import HANGUP
+from bridge.state import UnreadableState
 from bridge.store.patience import deadline
 from bridge.store.protocol import StoreUnavailable
 from bridge.telemetry import log_line
@@ -177,6 +178,8 @@ class Webhooks:
         self, method: bytes, target: str, headers: Mapping[bytes, bytes], body: bytes
     ) -> Coroutine[Any, Any, Answer] | None:
         """Answer a whole POST or GET that came the short way, see `bridge.hook.Take`."""
+        if len(body) > self._runtime.settings.max_webhook_bytes:
+            return None
         path = target.partition("?")[0]
         for fullmatch, route in self._patterns:
             found = fullmatch(path)
@@ -208,6 +211,11 @@ class Webhooks:
         except StoreUnavailable as error:
             line["outcome"] = "no_store"
             log.error("webhook.no_store", route=name, app=app_hash, why=str(error))
+            answer = self._rescue.answer(hook, name, form, error)
+        except UnreadableState as error:
+            # A replica of the release that wrote it may get the repetition.
+            line["outcome"] = "unreadable"
+            log.error("call.unreadable", route=name, app=app_hash, why=str(error))
             answer = self._rescue.answer(hook, name, form, error)
         except Exception as fault:
             line["outcome"] = "fault"

@@ -35,6 +35,11 @@ class Socket:
                 return await self._reader.readexactly(2)
             return b""
 
+    async def head(self) -> bytes:
+        """Give the head of an answer."""
+        async with asyncio.timeout(PATIENCE_S):
+            return await self._reader.readuntil(b"\r\n\r\n")
+
     async def asks(self) -> bytes:
         """Send a whole request and give the answer."""
         with suppress(ConnectionError):
@@ -188,6 +193,34 @@ async def test_requests_under_way_are_never_displaced() -> None:
         assert [b"ok"] * 2 == [await socket.answer() for socket in busy]
         assert {"refused": 5} == dict(here.door.cut_off)
     assert [("door.cut_off", "refused")] == [(line["event"], line["why"]) for line in logs]
+
+
+async def test_seeing_out() -> None:
+    """Before, connections stay open; from then on each answer is the last of its connection."""
+    async with house() as here:
+        socket = await here.visit()
+        assert [b"ok"] * 2 == [await socket.asks() for _ in range(2)]
+        here.door.see_out()
+        socket.writer.write(GET)
+        head = await socket.head()
+
+        assert b"\r\nconnection: close\r\n" in head.lower()
+        await here.until(lambda: not len(here.door))
+        assert b"ok" == await (await here.visit()).asks()
+
+
+async def test_requests_being_answered_are_counted() -> None:
+    """Neither a connection without a request nor one whose request is on its way counts."""
+    async with house() as here:
+        await here.visit()
+        await here.visit(b"POST / HTTP/1.1\r\nX: ")
+        socket = await here.visit(POST + b"0123456789")
+        await here.until(lambda: here.door.answering > 0)
+        assert (1, 3) == (here.door.answering, len(here.door))
+        here.open.set()
+
+        assert b"ok" == await socket.answer()
+        assert 0 == here.door.answering
 
 
 async def test_slow_crowd() -> None:

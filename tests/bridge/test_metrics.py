@@ -52,6 +52,18 @@ def test_names_and_labels_are_as_documented(metrics: Metrics) -> None:
     assert metrics.content_type.startswith("text/plain")
 
 
+def test_way_out_is_counted_down(metrics: Metrics) -> None:
+    """A bridge that serves shows no countdown; one that drains shows when it is gone."""
+    metrics.set_draining(0.0, is_leaving=False)
+    before = samples(metrics)
+    metrics.set_draining(12.5, is_leaving=True)
+    after = samples(metrics)
+
+    names = ("rt_bridge_draining", "rt_bridge_gone_within_seconds")
+    assert [0, 0] == [before[name, ()] for name in names]
+    assert [1, 12.5] == [after[name, ()] for name in names]
+
+
 def test_repeated_events_reach_the_same_series(metrics: Metrics) -> None:
     """A kept child counts into the series it was made for."""
     for _ in range(3):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,6 +11,7 @@ import pytest
 
 from bridge import replicas
 from bridge.replicas import KIND, MOST_MISSES, Replicas, settled
+from bridge.standing import KNOWN
 from bridge.state import CallState, Phase, dump
 from bridge.store.memory import MemoryStore
 from bridge.store.protocol import CallWrite, Commit, Conflict, RecordWrite, StoreUnavailable
@@ -125,6 +127,77 @@ async def test_pace_is_shared_by_those_who_dial(store: MemoryStore) -> None:
         await _beats(one, three)
 
     assert (1, 1) == (one.sharers(), three.sharers())
+
+
+async def test_replica_that_drains_lives_and_dials_no_more(store: MemoryStore) -> None:
+    """It says so at once: it has no part in the pace, is not counted on, and its turns stay its."""
+    one, two, three = (_replica(store, name) for name in ("one", "two", "three"))
+    two.dials = lambda: True
+    await two.join()
+    await _beats(three, one)
+    assert (2, 2) == (one.sharers(), one.ready())
+    await two.drain()
+    await _beats(three, one)
+
+    assert (1, 1) == (one.sharers(), one.ready())
+    assert await one.lives("two")
+    await two.leave()
+
+
+async def test_store_out_of_reach_keeps_nobody_from_draining(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be said at once is said with the next beat that reaches the store."""
+    one, two = _replica(store, "one"), _replica(store, "two")
+    await two.join()
+    await store.close()
+    await two.drain()
+    await store.open()
+    await _beats(two, one)
+
+    assert 0 == one.ready()
+    await two.leave()
+
+
+@pytest.mark.parametrize("how", ["drains", "leaves", "dies"])
+async def test_others_hear_when_one_goes(store: MemoryStore, how: str) -> None:
+    """Who drains, left, or died may have left calls to dial: the others are told, once."""
+    one, two = _replica(store, "one"), _replica(store, "two")
+    told: list[str] = []
+    one.when_one_goes = lambda: told.append("gone")
+    await two.join()
+    await _beats(one)
+    if how == "drains":
+        await two.drain()
+    elif how == "leaves":
+        await two.leave()
+    else:
+        assert two._running is not None
+        two._running.cancel()
+    for _ in range(MOST_MISSES + 2):
+        await _beats(one)
+
+    assert ["gone"] == told
+    if how == "drains":
+        await two.leave()
+        await _beats(one)
+        assert ["gone"] == told
+
+
+async def test_versions_that_another_replica_lacks_are_known(store: MemoryStore) -> None:
+    """As long as a replica of another release lives, what it lacks is not to be used."""
+    one = _replica(store, "one")
+    await _beats(one)
+    assert set() == one._runtime.lacking
+    older = {"dials": False, "commands": {**KNOWN, "read": []}}
+    other = RecordWrite(KIND, "other", 0, json.dumps(older).encode())
+    await store.commit(Commit(records=[other]))
+    await _beats(one)
+    assert {("read", 1)} == one._runtime.lacking
+    for _ in range(MOST_MISSES):
+        await _beats(one)
+
+    assert set() == one._runtime.lacking
 
 
 async def _call(store: MemoryStore, holder: str, **fields: Any) -> CallState:

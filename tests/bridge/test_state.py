@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_shell import shell
 
-from bridge.state import FORMAT, CallState, Phase, dump, load, open_command
+from bridge.state import FORMAT, CallState, Phase, UnreadableState, dump, load, open_command
 
 TEXTS = st.text(max_size=20)
 FLOATS = st.floats(0, 1e12)
@@ -171,6 +171,13 @@ def test_open_command(
     state = CallState(7, "SHOP", "uuid", 1.5, phase=phase, start=start)
 
     assert expected == open_command(state)
+
+
+def test_state_of_a_newer_form_is_not_guessed_at() -> None:
+    """Fields in an order this release does not know are not read, and the error says what to do."""
+    stored = [FORMAT + 1, *json.loads(dump(CallState(7, "SHOP", "uuid", 1.5)))[1:]]
+    with pytest.raises(UnreadableState, match=f"format {FORMAT + 1}, this release reads up to"):
+        load(json.dumps(stored).encode(), 1)
 
 
 async def test_typical_live_call_is_small() -> None:

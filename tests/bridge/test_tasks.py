@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
+import pytest
 import structlog
 
-from bridge.tasks import drain, spawn
+from bridge import tasks
+from bridge.tasks import drain, finished, spawn
 
 
 async def test_a_task_has_its_name_and_result() -> None:
@@ -112,3 +115,47 @@ async def test_nobody_waits_for_a_daemon() -> None:
         await asyncio.wait({daemon})
 
     assert [("task.failed", "store:connect")] == [(line["event"], line["task"]) for line in logs]
+
+
+async def test_finished_waits_without_a_limit() -> None:
+    """All spawned tasks are waited for, those started meanwhile included; daemons are not."""
+    opened = asyncio.Event()
+    done: list[str] = []
+
+    async def second() -> None:
+        done.append("second")
+
+    async def first() -> None:
+        await opened.wait()
+        spawn(second(), "second")
+
+    spawn(first(), "first")
+    daemon = spawn(asyncio.Event().wait(), "daemon", daemon=True)
+    waiting = asyncio.gather(finished())
+    assert not (await asyncio.wait({waiting}, timeout=0.05))[0]
+    opened.set()
+    await waiting
+
+    assert ["second"] == done
+    daemon.cancel()
+
+
+async def test_task_that_does_not_mind_being_cancelled_keeps_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A cancelled task that goes on is left behind after a while."""
+    monkeypatch.setattr(tasks, "CANCELLED_FOR_S", 0.01)
+    opened = asyncio.Event()
+
+    async def deaf() -> None:
+        while not opened.is_set():
+            with suppress(asyncio.CancelledError):
+                await opened.wait()
+
+    task = spawn(deaf(), "deaf")
+    await asyncio.sleep(0)
+
+    assert 1 == await drain(0)
+    assert not task.done()
+    opened.set()
+    await task
