@@ -40,13 +40,14 @@ def main() -> None:
     """Run voice apps written for CALLR's Real-Time protocol on Plivo."""
 
 
-def _load(status: int = _USAGE_ERROR) -> Loaded:
+def _load(status: int = _USAGE_ERROR, *, workers: str | None = None) -> Loaded:
     """Read the settings, or print what is wrong with them and exit with `status`."""
     from bridge.errors import SettingsError  # noqa: PLC0415 -- keeps --help fast
     from bridge.settings import load_settings  # noqa: PLC0415 -- keeps --help fast
 
     try:
-        return load_settings(os.environ)
+        given = {} if workers is None else {"BRIDGE_WORKERS": workers}
+        return load_settings(os.environ | given)
     except SettingsError as error:
         for problem in error.problems:
             click.echo(problem, err=True)
@@ -54,13 +55,23 @@ def _load(status: int = _USAGE_ERROR) -> Loaded:
 
 
 @main.command()
-def serve() -> None:
+@click.option(
+    "--workers",
+    metavar="N",
+    help="Processes that share the work; needs a redis:// store. [default: BRIDGE_WORKERS, or 1]",
+)
+def serve(workers: str | None) -> None:
     """Run the bridge until SIGTERM or Ctrl-C."""
-    settings = _load().settings
-    from bridge.serve import run  # noqa: PLC0415 -- imports the server
+    settings = _load(workers=workers).settings
     from bridge.telemetry import configure_logging  # noqa: PLC0415 -- keeps --help fast
 
     configure_logging(settings.log_format, settings.log_level)
+    if settings.workers > 1:
+        from bridge.workers.supervisor import run as supervise  # noqa: PLC0415 -- seldom wanted
+
+        sys.exit(supervise(settings))
+    from bridge.serve import run  # noqa: PLC0415 -- imports the server
+
     sys.exit(run(settings))
 
 
