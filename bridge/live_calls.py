@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import BridgeError
 from bridge.reconcile import removed_app
+from bridge.replicas import settled
 from bridge.state import CallState, Phase, load
 from bridge.stays import stay_of
 from bridge.transaction import Transaction
@@ -45,14 +46,19 @@ async def mark_hung_up(runtime: Runtime, locks: Locks, callid: int) -> None:
     Plivo says as little of a call that is hung up through its API as of one whose conference is
     ended there; without the mark, the final request would tell of a room that was closed.
     """
-    async with locks[callid]:
-        stored = await runtime.store.load_call(callid)
-        state = None if stored is None else load(stored.blob, stored.version)
-        if state is None or "hung_up" in state.inbox or stay_of(state) is None:
-            return
-        state.inbox["hung_up"] = True
-        app = runtime.apps.get(state.app) or removed_app(state.app)
-        await Transaction(runtime, app, state).commit()
+
+    async def attempt() -> None:
+        async with locks[callid]:
+            stored = await runtime.store.load_call(callid)
+            state = None if stored is None else load(stored.blob, stored.version)
+            if state is None or "hung_up" in state.inbox or stay_of(state) is None:
+                return
+            state.inbox["hung_up"] = True
+            app = runtime.apps.get(state.app) or removed_app(state.app)
+            await Transaction(runtime, app, state).commit()
+
+    # Another replica may be serving the very call: that is no fault of whoever hangs up.
+    await settled(attempt)
 
 
 __all__ = ["CallRefused", "live_call", "mark_hung_up"]

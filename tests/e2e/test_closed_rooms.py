@@ -12,6 +12,7 @@ from bridge.simulator import control
 from bridge.simulator.inputs import HungUp, RoomEnded
 from bridge.simulator.platform import Application
 from bridge.simulator.profile import HOSTILE, NORMAL, Profile
+from bridge.store.protocol import Commit, Conflict
 from bridge.testing.call import Call
 
 ROOM = command("simple_conference", id="42", auto_leave_when_alone=False)
@@ -155,6 +156,29 @@ async def test_room_that_ends_by_itself_hangs_up(make_rest_world: Make) -> None:
     await world.finish()
 
     assert [(1, "HANGUP", "", "CONFERENCE_CLOSED")] == results(world)
+
+
+async def test_member_that_another_replica_serves(
+    make_world: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else's commit to the call in between neither fails the hangup nor hides who made it."""
+    rpc = await make_rpc(make_world, ROOM)
+    call = rpc.world.dial()
+    await call.expect_room()
+    store, faster = rpc.world.bridge.store, [Conflict("another replica was faster")]
+    commit = store.commit
+
+    async def overtaken(change: Commit) -> None:
+        if faster:
+            raise faster.pop()
+        await commit(change)
+
+    monkeypatch.setattr(store, "commit", overtaken)
+    assert True is await rpc.call("calls.hangup", 1)
+    await rpc.world.finish()
+
+    assert [] == faster
+    assert [(1, "HANGUP", "", "")] == results(rpc.world)
 
 
 async def test_member_that_legacy_code_hangs_up(make_world: Make) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from structlog.testing import capture_logs
 from support_dispatch import HASH, NUMBER, Dialling, dialling
@@ -246,9 +248,15 @@ async def test_ring_of_an_unknown_call_changes_nothing() -> None:
         token = await it.place()
         arrivals, form = it.shell.session.arrivals, it.shell.form("call-1")
         await arrivals.rang(it.shell.app, "UNKNOWN", form)
+        await arrivals.rang(replace(it.shell.app, hash="OTHER"), token, form)
+        assert "" == (await it.intent(token)).uuid
         await arrivals.rang(it.shell.app, token, form)
-        before = await it.intent(token)
         await arrivals.rang(it.shell.app, token, it.shell.form("call-2"))
+        assert "call-1" == (await it.intent(token)).uuid
 
-        assert before == await it.intent(token)
-        assert "call-1" == before.uuid
+        done = await it.place()
+        intent = await it.intent(done)
+        intent.phase = Phase.OVER
+        await arrivals.ledger.commit(intent)
+        await arrivals.rang(it.shell.app, done, form)
+        assert ("", Phase.OVER) == (intent.uuid, (await it.intent(done)).phase)
