@@ -259,4 +259,5 @@ async def test_ring_of_an_unknown_call_changes_nothing() -> None:
         intent.phase = Phase.OVER
         await arrivals.ledger.commit(intent)
         await arrivals.rang(it.shell.app, done, form)
-        assert ("", Phase.OVER) == (intent.uuid, (await it.intent(done)).phase)
+        assert intent == await it.intent(done)
+        assert ("", Phase.OVER) == (intent.uuid, intent.phase)
