@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 FAILURE: Final = 1
 USAGE: Final = 2
 _PAGE: Final = 500
+#: What is no longer is not transcribed, and nobody is told so (Plivo's XML reference, Record).
+_TRANSCRIBED_FROM_S: Final = 0.5
+_TOO_SHORT: Final = "it is too short: Plivo transcribes what is longer than half a second."
 _HEADER: Final = ("NAME", "APP", "CALL", "OF", "BEGUN", "SECONDS", "TRANSCRIPT", "URL")
 
 
@@ -107,6 +110,8 @@ def _state(recording: Recording, transcript: Transcript | None) -> str:
     """Say how far the transcript is: none, awaited, ready, failed."""
     if transcript is not None:
         return "failed" if transcript.error else "ready"
+    if _is_too_short(recording):
+        return "failed"
     return "awaited" if recording.transcribed else "none"
 
 
@@ -116,9 +121,23 @@ def _why_none(recording: Recording, transcript: Transcript | None) -> str:
         if transcript.error:
             return f"Plivo could not transcribe it: {transcript.error}"
         return "" if transcript.text else "Plivo heard nobody speak."
+    if _is_too_short(recording):
+        return _TOO_SHORT
     if recording.transcribed:
         return "Plivo has not sent the transcript yet; it takes some minutes from the end on."
     return "nobody asked for a transcript of this recording (start_call_recording, transcription)."
+
+
+def _is_too_short(recording: Recording) -> bool:
+    """Tell whether Plivo will never send a transcript that was asked for."""
+    seconds = recording.seconds
+    return recording.transcribed and seconds is not None and seconds <= _TRANSCRIBED_FROM_S
+
+
+def _error(recording: Recording, transcript: Transcript | None) -> str:
+    if transcript is not None:
+        return transcript.error
+    return _TOO_SHORT if _is_too_short(recording) else ""
 
 
 def _members(recording: Recording, transcript: Transcript | None) -> dict[str, Any]:
@@ -132,7 +151,7 @@ def _members(recording: Recording, transcript: Transcript | None) -> dict[str, A
         "seconds": recording.seconds,
         "url": recording.url,
         "transcript": _state(recording, transcript),
-        "error": "" if transcript is None else transcript.error,
+        "error": _error(recording, transcript),
     }
 
 

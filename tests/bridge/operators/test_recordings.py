@@ -30,6 +30,7 @@ RECORDINGS = [
     Recording("r3", "SHOP", 2, "r3", "call", NOON + 2, "https://media.test/r3.mp3", 60, True),
     Recording("r4", "B", 3, "r4", "call", NOON + 3, "https://media.test/r4.mp3", 15_000, True),
     Recording("r5", "B", 4, "r5", "call", NOON + 4, "https://media.test/r5.mp3", 5, True),
+    Recording("m0", "SHOP", 5, "m0", "call", NOON - 1, "https://media.test/m0.mp3", 0.5, True),
 ]
 TRANSCRIPTS = [
     Transcript("r3", "My name is Bond.\nJames Bond.", "", NOON + 90),
@@ -44,7 +45,7 @@ def _write(kind: str, one: Any, at: float, app: str = "") -> RecordWrite:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> str:
-    """Give a store with five recordings, in every state a transcript can be."""
+    """Give a store with recordings in every state a transcript can be."""
     url = f"sqlite:///{tmp_path}/bridge.db"
     opened = open_store(url)
     await opened.open()
@@ -74,6 +75,7 @@ def test_table(store: str) -> None:
         ("r3", "ready"),
         ("r2", "awaited"),
         ("m1", "none"),
+        ("m0", "failed"),
     ] == [(row.split()[0], row.split()[7]) for row in rows]
     assert "r2    SHOP  2     call    2024-05-31 12:00:01  -        awaited     -" == rows[3]
     assert rows[4].endswith("7.25     none        https://media.test/r1.mp3")
@@ -82,7 +84,7 @@ def test_table(store: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], ["r5", "r4", "r3", "r2", "m1"]),
+        ([], ["r5", "r4", "r3", "r2", "m1", "m0"]),
         (["--app", "B"], ["r5", "r4"]),
         (["--call", "2"], ["r3", "r2"]),
         (["--limit", "2"], ["r5", "r4"]),
@@ -132,6 +134,7 @@ def test_show(store: str) -> None:
     [
         ("m1", "m1: nobody asked for a transcript of this recording"),
         ("r2", "r2: Plivo has not sent the transcript yet"),
+        ("m0", "m0: it is too short: Plivo transcribes what is longer than half a second.\n"),
         ("r4", "r4: Plivo could not transcribe it: Recording duration too long"),
         ("r5", "r5: Plivo heard nobody speak."),
         ("r9", "The bridge knows no recording r9, or no more."),
