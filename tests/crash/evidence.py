@@ -35,7 +35,8 @@ def check_call(caller: Caller, asks: list[Ask], kills: Kills) -> None:
         assert turn[0].request["call_status"] == "UP"
         previous = turn
     _check_final(last[0], previous, steps, kills)
-    assert steps.rest() == []
+    rest = steps.rest()
+    assert [] == rest, (rest, [ask.body for ask in last])
 
 
 def _check_final(final: Ask, previous: list[Ask], steps: Steps, kills: Kills) -> None:
