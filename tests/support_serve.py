@@ -130,9 +130,24 @@ class Serving:
                     return self.lines[-1]
         raise AssertionError(f"it ended before it was ready: {self.lines}")
 
+    async def logged(self, event: str, **fields: Any) -> dict[str, Any]:
+        """Read the log up to a line with that event and these fields, unless it came before."""
+        wanted = {"event": event, **fields}
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                for line in self.lines:
+                    if wanted.items() <= line.items():
+                        return line
+                if not await self._read():
+                    raise AssertionError(f"it ended without {wanted}: {self.lines}")
+
+    def send(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Send a signal."""
+        self._running.send_signal(number)
+
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop; gives the exit status."""
-        self._running.send_signal(number)
+        self.send(number)
         return await self.ended()
 
     async def ended(self) -> int:
