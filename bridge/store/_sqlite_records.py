@@ -75,6 +75,13 @@ def listed(cursor: sqlite3.Cursor, page: Page) -> list[RecordRow]:
     return [RecordRow(*row) for row in cursor]
 
 
+def counted(cursor: sqlite3.Cursor, kind: str, scope: str) -> int:
+    """Count the records of one scope."""
+    query = "SELECT count(*) FROM record WHERE kind = ? AND scope = ?"
+    count: int = cursor.execute(query, (kind, scope)).fetchone()[0]
+    return count
+
+
 def purge(cursor: sqlite3.Cursor, now: float, limit: int) -> int:
     """Delete up to `limit` expired records and count them."""
     cursor.execute(
@@ -85,4 +92,4 @@ def purge(cursor: sqlite3.Cursor, now: float, limit: int) -> int:
     return cursor.rowcount
 
 
-__all__ = ["Page", "check", "listed", "load", "purge", "write"]
+__all__ = ["Page", "check", "counted", "listed", "load", "purge", "write"]

@@ -197,6 +197,11 @@ class MemoryStore:
         rows = (row for row in rows if after is None or _order(row) > after)
         return heapq.nsmallest(limit, rows, key=_order)
 
+    async def count_records(self, kind: str, scope: str) -> int:
+        """Count the records of one scope of a kind."""
+        self._check()
+        return sum(row.scope == scope for row in self._records.get(kind, {}).values())
+
     async def live_calls(self) -> list[int]:
         """List the callids of live calls, ascending."""
         self._check()

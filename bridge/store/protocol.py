@@ -281,6 +281,9 @@ class Store(Protocol):
         the page before: the list goes on behind it, in its order.
         """
 
+    async def count_records(self, kind: str, scope: str) -> int:
+        """Count the records of one scope of a kind, as many as `list_records` would list."""
+
     async def live_calls(self) -> list[int]:
         """List the callids of calls that have not ended, ascending."""
 

@@ -241,6 +241,11 @@ class RedisStore:
             for key, stored in zip(found[::2], found[1::2], strict=True)
         ]
 
+    async def count_records(self, kind: str, scope: str) -> int:
+        """Count the records of one scope of a kind."""
+        count: int = await self._link.ask("ZCARD", self._key(rows.record_index(kind, scope)))
+        return count
+
     async def live_calls(self) -> list[int]:
         """List the callids of live calls, ascending."""
         names = await self._link.ask("ZRANGE", self._key(b"live"), 0, -1)

@@ -220,6 +220,10 @@ class SqliteStore:
         wanted = records.Page(kind, scope, after, limit, newest_first)
         return await self._thread.ask(lambda cursor: records.listed(cursor, wanted))
 
+    async def count_records(self, kind: str, scope: str) -> int:
+        """Count the records of one scope of a kind."""
+        return await self._thread.ask(lambda cursor: records.counted(cursor, kind, scope))
+
     async def live_calls(self) -> list[int]:
         """List the callids of live calls, ascending."""
         _ = self._thread

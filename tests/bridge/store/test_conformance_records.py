@@ -167,6 +167,16 @@ async def test_list_has_a_limit_of_its_own(store: Store) -> None:
     assert [f"{n:03}" for n in range(100)] == await _keys(store)
 
 
+async def test_records_of_a_scope_are_counted(store: Store) -> None:
+    """The count is that of the list: of one kind and scope, after changes of scope and deletions."""
+    await _put(store, record("a", scope="x"), record("b", scope="x"), record("c", scope="y"))
+    await _put(store, record("a", kind="other", scope="x"))
+    assert [2, 1, 0] == [await store.count_records("cdr", scope) for scope in ("x", "y", "z")]
+    await _put(store, record("b", 1, scope="y"), record("c", 1, blob=None, scope="y"))
+
+    assert [1, 1, 0] == [await store.count_records("cdr", scope) for scope in ("x", "y", "")]
+
+
 async def test_purge_deletes_expired_records(store: Store) -> None:
     """Records are given until they are purged, from their expiry on; the others stay."""
     await _put(store, record("old", expires_at=10.0), record("new", expires_at=10.1), record("a"))

@@ -119,6 +119,7 @@ async def _answers(store: Store, now: float) -> list[Any]:
         found += [await store.list_records("cdr", newest_first=first, limit=2)]
         found += [await store.list_records("cdr", newest_first=first, after=(1.0, "b"))]
         found += [await store.list_records("cdr", newest_first=first, scope="A")]
+    found += [await store.count_records("cdr", "A")]
     return found + [await store.load_room(key) for key in _ROOMS]
 
 
