@@ -7,6 +7,7 @@ operators want is passed on to one of them, which checks their token as if it ha
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from itertools import count as counting
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -157,12 +158,13 @@ class Front:
 async def _report(worker: Worker, target: str) -> dict[str, Any]:
     try:
         answer = await worker.ask("GET", target, READY_S)
-        report: dict[str, Any] = from_json(answer.body)
     except Unanswered as error:
         return {"status": "not ready", "checks": {"process": str(error)}}
-    except ValueError:
-        return {"status": "not ready", "checks": {"process": f"status {answer.status}"}}
-    return report
+    with suppress(ValueError):
+        report = from_json(answer.body)
+        if isinstance(report, dict) and "status" in report:
+            return report
+    return {"status": "not ready", "checks": {"process": f"It answered {answer.status}."}}
 
 
 def _passed_back(answer: Answer) -> web.Response:

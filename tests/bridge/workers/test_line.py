@@ -23,7 +23,10 @@ def line() -> Iterator[Line]:
 
 def test_messages_keep_their_order_and_their_sockets(line: Line) -> None:
     """Sockets arrive with the message they were sent with, and lead to where the sender's lead."""
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
         addresses = [one.getsockname(), two.getsockname()]
         assert send(line[0], Message(Word.YIELD, 3))
         assert send(line[0], Message(Word.LISTEN, 7, [one, two]))
