@@ -14,6 +14,8 @@ from typing import Any, Final
 from pydantic_core import from_json, to_json
 
 FORMAT: Final = 2
+#: What can be read. A release reads a new format before the next one writes it (docs/adr/0003).
+READABLE: Final = frozenset({2})
 
 
 class UnreadableState(ValueError):  # noqa: N818 - named for what it is
@@ -130,9 +132,9 @@ def load(blob: bytes, version: int) -> CallState:
     """
     stored = from_json(blob)
     if type(stored) is list:
-        if stored[0] != FORMAT:
+        if stored[0] not in READABLE:
             raise UnreadableState(
-                f"a call is stored in format {stored[0]!r}, this release reads up to {FORMAT}: "
+                f"a call is stored in format {stored[0]!r}, this release reads up to {max(READABLE)}: "
                 "a release that reads it must take it over"
             )
         state = CallState(*stored[1 : 1 + len(_STORED)])
@@ -143,4 +145,13 @@ def load(blob: bytes, version: int) -> CallState:
     return state
 
 
-__all__ = ["FORMAT", "CallState", "Phase", "UnreadableState", "dump", "load", "open_command"]
+__all__ = [
+    "FORMAT",
+    "READABLE",
+    "CallState",
+    "Phase",
+    "UnreadableState",
+    "dump",
+    "load",
+    "open_command",
+]
