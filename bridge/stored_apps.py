@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 KIND: Final = "app"
+#: What the key is for that seals their passwords.
+PURPOSE: Final = "app passwords"
 #: Every app has series of its own in the metrics.
 MOST_APPS: Final = 1000
 #: How often changes made by other processes are looked for, in s, besides those calls come across.
@@ -74,7 +76,7 @@ class StoredApps:
         self._runtime = runtime
         key = runtime.settings.store_key
         secret = runtime.secret if key is None else key.get_secret_value().encode()
-        self._key = derived_key(secret, "app passwords")
+        self._key = derived_key(secret, PURPOSE)
         #: The versions that are in `runtime.apps`.
         self._merged: dict[str, int] = {}
 
@@ -177,14 +179,14 @@ class StoredApps:
 
     async def _read(self, app_hash: str) -> StoredApp | None:
         row = await self._runtime.store.load_record(KIND, app_hash)
-        return None if row is None else _loaded(row)
+        return None if row is None else loaded(row)
 
     async def _all(self) -> list[StoredApp]:
         found: list[StoredApp] = []
         after: tuple[float, str] | None = None
         store = self._runtime.store
         while rows := await store.list_records(KIND, after=after, limit=_PAGE):
-            found += map(_loaded, rows)
+            found += map(loaded, rows)
             after = rows[-1].sort, rows[-1].key
         return found
 
@@ -247,11 +249,20 @@ class StoredApps:
         self._runtime.metrics.know_app(app.hash)
 
 
-def _loaded(row: RecordRow) -> StoredApp:
+def loaded(row: RecordRow) -> StoredApp:
     """Read the stored form; fields of a newer release are ignored."""
     stored = from_json(row.blob)
     known = {name: stored[name] for name in _STORED if name in stored}
     return StoredApp(**known, version=row.version)
 
 
-__all__ = ["MOST_APPS", "REFRESH_S", "AppError", "StoredApp", "StoredApps"]
+__all__ = [
+    "KIND",
+    "MOST_APPS",
+    "PURPOSE",
+    "REFRESH_S",
+    "AppError",
+    "StoredApp",
+    "StoredApps",
+    "loaded",
+]

@@ -10,7 +10,7 @@ import json
 from time import monotonic, time
 from typing import TYPE_CHECKING, Final
 
-from bridge.doctor.findings import Finding, failed, ok, warning
+from bridge.doctor.findings import Finding, failed, ok, skipped, warning
 from bridge.redaction import mask_url
 from bridge.rt_client import AppFailure, AppStatus, AppTransport, RtApp
 from bridge.testing.contract import Contract
@@ -35,7 +35,12 @@ async def check_app(patient: Patient) -> list[Finding]:
     """Ask each app."""
     limit = patient.settings.max_app_reply_bytes
     async with AppTransport.open(max_reply_bytes=limit) as transport:
-        return [await _Asking(patient, transport, app_hash).findings() for app_hash in patient.apps]
+        return [
+            skipped("app", why, app_hash)
+            if (why := patient.made.get(app_hash))
+            else await _Asking(patient, transport, app_hash).findings()
+            for app_hash in patient.apps
+        ]
 
 
 class _Asking:

@@ -13,7 +13,6 @@ from pydantic_core import to_json
 from bridge.doctor.examination import examine
 from bridge.doctor.findings import Finding, failed
 from bridge.errors import SettingsError
-from bridge.provision.wanted import wanted
 from bridge.quiet import without_retry_lines
 from bridge.settings import load_settings
 
@@ -36,8 +35,6 @@ def doctor_main(
     """Examine what the environment describes; gives what is to be printed, and the exit status."""
     try:
         settings = load_settings(os.environ).settings
-        # Refuses apps that are not configured, and those that could not be told apart at Plivo.
-        wanted(settings, apps)
         with without_retry_lines():
             found = asyncio.run(examine(settings, apps, skip, dry_call=dry_call))
     except SettingsError as error:

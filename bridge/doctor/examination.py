@@ -11,9 +11,11 @@ import aiohttp
 from bridge.doctor.apps import check_app
 from bridge.doctor.findings import CHECKS, Finding, ok, skipped, warning
 from bridge.doctor.machine import check_media, check_ports, check_store
+from bridge.doctor.made import with_made_apps
 from bridge.doctor.patient import ASK_S, Patient, find_running
 from bridge.doctor.plivo import check_clock, check_plivo
 from bridge.doctor.public import check_public_url
+from bridge.provision.wanted import wanted
 from bridge.settings import warnings
 
 if TYPE_CHECKING:
@@ -44,12 +46,16 @@ async def examine(
     """Make every check that is not skipped, for these apps or all.
 
     Nothing is changed, neither here nor at Plivo; `dry_call` asks each app as for a new call.
+    Raises SettingsError for an app that there is not.
     """
     found = [
         warning("settings", sentence, "See docs/settings.md.") for sentence in warnings(settings)
     ]
     if not found:
         found = [ok("settings", f"The settings are valid, with {len(settings.apps)} apps.")]
+    settings, made = await with_made_apps(settings)
+    # Refuses apps that there are not, and those that could not be told apart at Plivo.
+    wanted(settings, apps)
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -57,9 +63,9 @@ async def examine(
     ) as session:
         running = await find_running(session, settings)
         chosen = tuple(app_hash for app_hash in settings.apps if not apps or app_hash in apps)
-        patient = Patient(settings, session, chosen, running, dry_call)
-        wanted = [check(patient) for check, names in _EXAMINERS if not set(names) <= set(skip)]
-        for findings in await asyncio.gather(*wanted):
+        patient = Patient(settings, session, chosen, running, dry_call, made)
+        making = [check(patient) for check, names in _EXAMINERS if not set(names) <= set(skip)]
+        for findings in await asyncio.gather(*making):
             found += [finding for finding in findings if finding.check not in skip]
     found += [skipped(check, "Not wanted.") for check in CHECKS if check in skip]
     return sorted(found, key=lambda finding: CHECKS.index(finding.check))

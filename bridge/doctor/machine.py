@@ -133,6 +133,11 @@ async def check_ports(patient: Patient) -> list[Finding]:
     admin = ok(
         "ports", f"The running bridge listens on {settings.admin_listen}.", "BRIDGE_ADMIN_LISTEN"
     )
+    if not patient.apps:
+        return [
+            skipped("ports", "There is no app yet whose webhooks come there.", "BRIDGE_LISTEN"),
+            admin,
+        ]
     answer = await probe(patient, patient.apps[0], reachable(settings.listen))
     if answer.instance == running.instance:
         sentence = f"The running bridge listens on {settings.listen}."

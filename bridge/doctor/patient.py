@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -12,6 +12,8 @@ from bridge.rt.failures import NO_SUCH_HOST, reason_of
 from bridge.settings_types import Listen
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bridge.settings import Settings
 
 __all__ = ["ASK_S", "Patient", "Running", "find_running", "reachable", "reason"]
@@ -37,13 +39,17 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """A deployment that is looked at; `apps` are the hashes of the apps that are."""
+    """A deployment that is looked at; `apps` are the hashes of the apps that are.
+
+    `made` are those of them made through JSON-RPC, each with why it cannot be asked, "" = it can.
+    """
 
     settings: Settings
     session: aiohttp.ClientSession
     apps: tuple[str, ...]
     running: Running
     dry_call: bool = False
+    made: Mapping[str, str] = field(default_factory=dict)
 
 
 def reachable(address: Listen) -> str:

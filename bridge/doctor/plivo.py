@@ -27,6 +27,7 @@ __all__ = ["check_clock", "check_plivo"]
 _NOTICED_S: Final = 5.0
 _TOO_MUCH_S: Final = 60.0
 _PROVISION: Final = "Run rt-bridge provision --plan, then --apply."
+_ASSIGN: Final = "Assign a number of the app once more with apps.assign_did, which corrects it."
 _UNAUTHORIZED: Final = frozenset({401, 403})
 
 
@@ -82,8 +83,13 @@ async def check_plivo(patient: Patient) -> list[Finding]:
     numbers: list[Finding] = []
     for one in wanted(settings, patient.apps):
         mine = _mine(one, applications)
-        found.append(_judge_application(one, mine))
-        numbers += await _check_numbers(rest, one, mine)
+        is_made = one.app in patient.made
+        if is_made and not one.numbers:
+            sentence = "It gets its application with its first number (apps.assign_did)."
+            found.append(skipped("application", sentence, one.app))
+        else:
+            found.append(_judge_application(one, mine, _ASSIGN if is_made else _PROVISION))
+        numbers += await _check_numbers(rest, one, mine, _ASSIGN if is_made else _PROVISION)
     return found + numbers
 
 
@@ -100,10 +106,10 @@ def _bare(url: str) -> str:
     return url.partition("#")[0]
 
 
-def _judge_application(one: Wanted, mine: Application | None) -> Finding:
+def _judge_application(one: Wanted, mine: Application | None, advice: str) -> Finding:
     if mine is None:
         sentence = f"Plivo has no application {one.name}, and none with our answer URL."
-        return failed("application", sentence, _PROVISION, one.app)
+        return failed("application", sentence, advice, one.app)
     shown = fields_of(mine)
     wrong = [
         name
@@ -114,21 +120,23 @@ def _judge_application(one: Wanted, mine: Application | None) -> Finding:
     # Without a hangup URL Plivo reports hangups to the answer URL, which understands them.
     if wrong == ["hangup_url"] and shown["hangup_url"] == shown["answer_url"]:
         sentence = f"{called} has no hangup URL of its own."
-        return warning("application", sentence, _PROVISION, one.app)
+        return warning("application", sentence, advice, one.app)
     if wrong == ["fallback_answer_url"] and not shown["fallback_answer_url"]:
         sentence = f"{called} has no fallback URL: a call fails when the answer URL does."
-        return warning("application", sentence, _PROVISION, one.app)
+        return warning("application", sentence, advice, one.app)
     if wrong:
         sentence = f"{called} has another {' and '.join(wrong)} than ours."
-        return failed("application", sentence, _PROVISION, one.app)
+        return failed("application", sentence, advice, one.app)
     plain = [name for name, value in one.fields.items() if shown[name] != value]
     if [name for name in plain if name not in METHODS]:
         sentence = f"{called} has our URLs, without our retry fragments."
-        return warning("application", sentence, _PROVISION, one.app)
+        return warning("application", sentence, advice, one.app)
     return ok("application", f"{called} has our URLs.", one.app)
 
 
-async def _check_numbers(rest: AccountRest, one: Wanted, mine: Application | None) -> list[Finding]:
+async def _check_numbers(
+    rest: AccountRest, one: Wanted, mine: Application | None, advice: str
+) -> list[Finding]:
     if not one.numbers:
         return [skipped("numbers", "No numbers are configured for this app.", one.app)]
     missing, elsewhere = [], []
@@ -140,16 +148,15 @@ async def _check_numbers(rest: AccountRest, one: Wanted, mine: Application | Non
             elif mine is None or shown.app_id != mine.app_id:
                 elsewhere.append(f"+{number}")
     except PlivoRestError as error:
-        sentence, advice = f"Plivo: {error}.", "Repeat this command."
-        return [failed("numbers", sentence, advice, one.app)]
+        return [failed("numbers", f"Plivo: {error}.", "Repeat this command.", one.app)]
     found = []
     if missing:
         sentence = f"The account does not rent {', '.join(missing)}."
-        advice = "Rent them, or correct the numbers in the settings."
-        found.append(failed("numbers", sentence, advice, one.app))
+        correct = "Rent them, or correct the numbers in the settings."
+        found.append(failed("numbers", sentence, correct, one.app))
     if elsewhere:
         sentence = f"Calls of {', '.join(elsewhere)} do not come to this app."
-        found.append(failed("numbers", sentence, _PROVISION, one.app))
+        found.append(failed("numbers", sentence, advice, one.app))
     if not found:
         count = len(one.numbers)
         sentence = "1 number belongs" if count == 1 else f"{count} numbers belong"

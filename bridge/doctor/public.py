@@ -32,6 +32,8 @@ async def check_public_url(patient: Patient) -> list[Finding]:
         if answer.status == 0:
             # Whatever is wrong is wrong for all of them.
             break
+    if not found:
+        return [skipped(_CHECK, "There is no app yet; make one through JSON-RPC.")]
     if found[0].status in {"ok", "warning"}:
         found.append(await _check_signatures(patient))
     return found
