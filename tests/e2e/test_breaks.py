@@ -18,6 +18,7 @@ from bridge.breaks import AGAIN_AFTER_S, MOST_TRANSFERS, BreakOutcome
 from bridge.plivo.rest_errors import PlivoTimeout, PlivoUnavailable
 from bridge.simulator.profile import HOSTILE, NORMAL, Profile
 from bridge.testing.call import Call
+from bridge.transaction import Transaction
 
 NEXT = command("play", media_id=tts("Broken off"))
 WAIT = command("wait", wait=30)
@@ -462,6 +463,32 @@ async def test_transfer_of_which_nothing_is_known(make_rest_world: Make) -> None
 
     assert ("REST_UNKNOWN", True) == (outcome.code, outcome.is_error)
     assert 1 == len(world.timeline.of("rest"))
+
+
+async def test_last_transfer_is_not_repeated(make_rest_world: Make) -> None:
+    """A break whose answer is lost is not carried out again when Plivo would end the call for it."""
+    world = await make_rest_world(command("read", media_id=LONG, max_digits=1), NEXT)
+    call = world.dial()
+    await _listens(world, call)
+    state = await _state(world)
+    state.transfers = MOST_TRANSFERS - 1
+    await Transaction(world.bridge.runtime, world.bridge.runtime.apps["DEFAULT"], state).commit()
+    asked = []
+
+    async def never() -> None:
+        asked.append(world.clock.now())
+        raise PlivoTimeout("transfer", "no answer")
+
+    _before_the_transfer(world, never)
+    outcome = await broken(world)
+    await world.passes(4 * AGAIN_AFTER_S)
+    state = await _state(world)
+
+    assert ("REST_UNKNOWN", 1) == (outcome.code, len(asked))
+    assert (MOST_TRANSFERS, None) == (state.transfers, state.inbox.get("break"))
+    await call.press("4")
+    await world.finish()
+    assert ("read", "", "4") == told(world)[0]
 
 
 async def test_break_is_given_up_in_the_end(make_rest_world: Make) -> None:
