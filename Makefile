@@ -13,8 +13,10 @@ FUZZ ?= 20000
 # pytest-xdist workers: two, because the simulator and the bridge under test already keep both sides busy.
 WORKERS ?= 2
 PYTEST_ARGS ?=
+# Options of benchmarks.soak, for example SOAK='--store valkey'.
+SOAK ?=
 
-.PHONY: help run demo test lint types imports tests bench fuzz audit lock image clean
+.PHONY: help run demo test lint types imports tests bench soak fuzz audit lock image clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
@@ -43,6 +45,9 @@ tests: $(STAMP)
 
 bench: $(STAMP) ## Run the benchmarks and print their tables
 	$(BIN)/python -m benchmarks
+
+soak: $(STAMP) ## 20,000 calls through one process: memory, cost and open files; SOAK=--help
+	$(BIN)/python -u -m benchmarks.soak $(SOAK)
 
 fuzz: $(STAMP) ## A million hostile inputs and more, counted at the end; FUZZ=<cases> sets their number
 	RT_BRIDGE_FUZZ=$(FUZZ) $(BIN)/python -m pytest -v -n $(WORKERS) $(PYTEST_ARGS) tests/fuzz

@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.growth import QUICK_SIZES, SIZES, measure_growth
 from benchmarks.latency import measure_latency
 from benchmarks.loops import loop_name, new_loop
 from benchmarks.memory import measure_memory
@@ -28,12 +29,13 @@ from benchmarks.report import Report
 from benchmarks.rig import VARIANTS, Rig
 from benchmarks.servers.naive import SERVER
 from benchmarks.simulation import measure_simulation
+from benchmarks.stores import measure_stores
 from benchmarks.throughput import measure_throughput
 from benchmarks.wire import UnexpectedReply
 
 __all__ = ["main"]
 
-_PARTS: Final = ("micro", "throughput", "latency", "memory", "simulation")
+_PARTS: Final = ("micro", "throughput", "latency", "memory", "simulation", "stores", "growth")
 _ROUNDS: Final = 15
 _LOG_LINES: Final = 10
 _IDLE_LOAD: Final = 0.5
@@ -140,6 +142,13 @@ def _measure(part: str, options: argparse.Namespace, cores: Cores, directory: Pa
     ):
         if part == "memory":
             return measure_memory(rig, runner, live=200 if quick else 10_000)
+        if part == "growth":
+            sizes = QUICK_SIZES if quick else SIZES
+            return measure_growth(
+                rig, runner, rounds=options.rounds, seconds=0.2 if quick else 1.0, sizes=sizes
+            )
+        if part == "stores":
+            return measure_stores(rig, runner, rounds=options.rounds, seconds=0.2 if quick else 1.0)
         measure = measure_throughput if part == "throughput" else measure_latency
         return measure(
             rig,

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-__all__ = ["Cores", "Server", "choose_cores", "free_port", "pin", "ready"]
+__all__ = ["Cores", "Server", "choose_cores", "free_port", "pin", "ready", "worker_cores"]
 
 _START_S: Final = 30.0
 _STOP_S: Final = 15.0
@@ -42,14 +42,26 @@ def choose_cores() -> Cores:
     return Cores(usable[0], usable[1]) if len(usable) > 1 else Cores(None, None)
 
 
+def worker_cores(cores: Cores) -> tuple[int | frozenset[int] | None, ...]:
+    """Give the cores of two servers under test: one each, where there are two besides the load's.
+
+    With less they share all there are, with the load.
+    """
+    if cores.server is None or cores.load is None:
+        return (None, None)
+    own = sorted(os.sched_getaffinity(0) - {cores.load})
+    both = frozenset({cores.server, cores.load})
+    return (own[0], own[1]) if len(own) > 1 else (both, both)
+
+
 @contextmanager
-def pin(core: int | None) -> Iterator[None]:
-    """Keep this process, and what it starts meanwhile, on one core; None changes nothing."""
+def pin(core: int | frozenset[int] | None) -> Iterator[None]:
+    """Keep this process, and what it starts meanwhile, on one core or some; None changes nothing."""
     if core is None:
         yield
         return
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, {core} if isinstance(core, int) else core)
     try:
         yield
     finally:
@@ -74,7 +86,10 @@ def ready(url: str) -> bool:
 
 
 class Server:
-    """One server process listening on loopback `port`; standard output and error go to `log`."""
+    """One server process listening on loopback `port`; standard output and error go to `log`.
+
+    `health_url` is that of its readiness, when it has one.
+    """
 
     def __init__(
         self,
@@ -82,7 +97,7 @@ class Server:
         command: Sequence[str],
         *,
         port: int,
-        core: int | None,
+        core: int | frozenset[int] | None,
         directory: Path,
         environ: Mapping[str, str] | None = None,
         health_url: str | None = None,
@@ -90,7 +105,7 @@ class Server:
         self.name = name
         self.port = port
         self.log = directory / f"{name}.log"
-        self._health_url = health_url
+        self.health_url = health_url
         variables = {k: v for k, v in os.environ.items() if not k.startswith("BRIDGE_")}
         variables |= {"PYTHONPATH": str(_ROOT)} | dict(environ or {})
         with pin(core), self.log.open("wb") as log:
@@ -149,6 +164,13 @@ class Server:
                 return 0
         return pages * os.sysconf("SC_PAGE_SIZE")
 
+    def open_files(self) -> int:
+        """Count the files and sockets the process has open, 0 without /proc."""
+        try:
+            return sum(1 for _ in Path(f"/proc/{self._process.pid}/fd").iterdir())
+        except OSError:
+            return 0
+
     def _pids(self) -> list[int]:
         pids = [self._process.pid]
         for pid in pids:
@@ -160,7 +182,7 @@ class Server:
         return pids
 
     def _answers(self) -> bool:
-        if self._health_url is not None:
-            return ready(self._health_url)
+        if self.health_url is not None:
+            return ready(self.health_url)
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0

@@ -24,11 +24,23 @@ REPLIES: Final = {
 
 
 class Stub:
-    """A server that answers every POST with the same bytes; `posts` counts them."""
+    """A server that answers every POST with the same bytes and counts them.
+
+    `told` is what it answers a GET: how many there were.
+    """
 
     def __init__(self, answer: bytes) -> None:
         self.answer = answer
         self.posts = 0
+
+    @property
+    def told(self) -> int:
+        """Give what whoever measures wants to know."""
+        return self.posts
+
+    def reply_to(self, body: bytes) -> bytes:  # noqa: ARG002 - other apps look at it
+        """Answer one POST."""
+        return self.answer
 
     def connection(self) -> asyncio.Protocol:
         """Make the protocol of one connection."""
@@ -50,21 +62,21 @@ class _Connection(asyncio.Protocol):
         data = self._buffer + data
         while (bounds := message_bounds(data)) is not None and bounds[1] <= len(data):
             if data.startswith(b"GET "):
-                self._transport.write(reply(str(self._stub.posts).encode(), "text/plain"))
+                self._transport.write(reply(b"%d" % self._stub.told, "text/plain"))
             else:
                 self._stub.posts += 1
-                self._transport.write(self._stub.answer)
+                self._transport.write(self._stub.reply_to(data[bounds[0] : bounds[1]]))
             data = data[bounds[1] :]
         self._buffer = data
 
 
-def serve(port: int, kind: str) -> None:
+def serve(port: int, stub: Stub) -> None:
     """Serve on loopback until the process is ended."""
     loop = new_loop()
-    server = loop.create_server(Stub(REPLIES[kind]).connection, "127.0.0.1", port)
+    server = loop.create_server(stub.connection, "127.0.0.1", port)
     loop.run_until_complete(server)
     loop.run_forever()
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), sys.argv[2])
+    serve(int(sys.argv[1]), Stub(REPLIES[sys.argv[2]]))

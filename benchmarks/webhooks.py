@@ -27,9 +27,12 @@ __all__ = [
     "Call",
     "FixedTurn",
     "Job",
+    "LiveCall",
     "action_url",
+    "answer_fields",
     "calls",
     "fixed_turns",
+    "post",
     "signature",
 ]
 
@@ -114,7 +117,13 @@ def _tail(fields: dict[str, str]) -> bytes:
     return _HEAD.format(len(body)).encode() + body
 
 
-def _answer_fields(index: int, source: random.Random) -> dict[str, str]:
+def post(url: str, fields: dict[str, str]) -> bytes:
+    """Write a signed POST of a form to an address below `PUBLIC_URL`."""
+    return _post(url, _tail(fields), _joined(fields))
+
+
+def answer_fields(index: int, source: random.Random) -> dict[str, str]:
+    """Make up the fields of an answer request: each source of chance gives other CallUUIDs."""
     number = f"336{index:08d}"
     return {
         "CallUUID": str(uuid.UUID(int=source.getrandbits(128), version=4)),
@@ -154,6 +163,26 @@ class Call:
         self.request = _post(action_url(document), self._tail, self._joined)
 
 
+class LiveCall:
+    """A call that waits for its keys at `url`; made up by its `uuid`, and small as long as it waits."""
+
+    __slots__ = ("_url", "_uuid")
+
+    def __init__(self, uuid: str, url: str) -> None:
+        self._uuid = uuid
+        self._url = url
+
+    @property
+    def request(self) -> bytes:
+        """Sign the turn: thousands of these calls wait for each one that is about to speak."""
+        turn = _turn_fields(answer_fields(0, random.Random(0)) | {"CallUUID": self._uuid})
+        return post(self._url, turn)
+
+    def replied(self, document: bytes) -> None:
+        """Note the address the document names."""
+        self._url = action_url(document)
+
+
 class FixedTurn:
     """The same signed turn again and again, for servers that keep no calls."""
 
@@ -161,7 +190,7 @@ class FixedTurn:
 
     def __init__(self, fields: dict[str, str]) -> None:
         turn = _turn_fields(fields)
-        self.request = _post(TURN_URL, _tail(turn), _joined(turn))
+        self.request = post(TURN_URL, turn)
 
     def replied(self, document: bytes) -> None:
         """Check that it is a GetDigits document."""
@@ -172,10 +201,10 @@ class FixedTurn:
 def calls(count: int, *, seed: int = 1) -> list[Call]:
     """Make `count` calls that have not been answered; another seed gives other CallUUIDs."""
     source = random.Random(seed)
-    return [Call(_answer_fields(index, source)) for index in range(count)]
+    return [Call(answer_fields(index, source)) for index in range(count)]
 
 
 def fixed_turns(count: int, *, seed: int = 1) -> list[FixedTurn]:
     """Make `count` signed turns of as many callers."""
     source = random.Random(seed)
-    return [FixedTurn(_answer_fields(index, source)) for index in range(count)]
+    return [FixedTurn(answer_fields(index, source)) for index in range(count)]
