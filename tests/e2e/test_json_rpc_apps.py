@@ -184,6 +184,7 @@ async def test_app_of_the_settings_is_pinned(make_world: Make) -> None:
         (("REALTIME10", "x", []), "object.url is missing"),
         (("REALTIME10", "x", {"url": "nowhere"}), "url must be an absolute URL"),
         (("REALTIME10", "x", {"url": 5}), "object.url must be a string"),
+        (("REALTIME10", "x", {"url": "https://x/" + "y" * 2039}), "object.url must have at most"),
         (("REALTIME10", "x", {"url": "https://x/", "data_format": "XML"}), "must be JSON"),
         (("REALTIME10", "x", {"url": "https://x/", "password": "p"}), "a password needs a login"),
         (("REALTIME10", "x", {"url": "https://x/", "login": "a:b"}), "a login without a colon"),

@@ -30,6 +30,8 @@ DID_RECORD: Final = "did"
 PACKAGE: Final = "REALTIME10"
 FORMAT: Final = "JSON"
 LONGEST_NAME: Final = 256
+#: Of a URL, login or password; the App is shown with every list of apps.
+LONGEST_VALUE: Final = 2048
 _FIELDS: Final = ("url", "login", "password")
 _MOST_DIDS: Final = 1000
 
@@ -116,8 +118,10 @@ def _object(args: Args) -> dict[str, str]:
         value = given.get(name)
         if value is not None and not isinstance(value, str):
             raise args.bad(f"object.{name}", "must be a string")
+        if value is not None and len(value) > LONGEST_VALUE:
+            raise args.bad(f"object.{name}", f"must have at most {LONGEST_VALUE} characters")
         if value is not None:
-            known[name] = value
+            known[name] = value.strip() if name == "url" else value
     data_format = given.get("data_format") or FORMAT
     if data_format != FORMAT:
         raise args.bad("object.data_format", f"must be {FORMAT}, the only one there is")
