@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bridge.settings import layout
+from bridge.settings import Settings, layout
 from bridge.settings_sources import CONFIG_VARIABLE, variable
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -298,6 +298,36 @@ def test_kubernetes_runs_one_process_per_sqlite_file() -> None:
 
     assert 1 == spec["replicas"]
     assert "Recreate" == spec["strategy"]["type"]
+
+
+def _longest_stop_s() -> float:
+    """Give how long a bridge with default settings may take to stop, in s."""
+    fields = Settings.model_fields
+    return float(fields["drain_s"].default + fields["shutdown_grace_s"].default)
+
+
+def test_compose_and_systemd_grant_the_time_to_stop() -> None:
+    """A container and a service are killed no earlier than 5 s after a bridge could be gone."""
+    (compose,) = _documents("compose.yaml")
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    (systemd,) = re.findall(r"^ +TimeoutStopSec=(\d+)$", page, re.MULTILINE)
+    (advised,) = re.findall(r"with the defaults at least (\d+) s", page)
+
+    granted = compose["services"]["bridge"]["stop_grace_period"].removesuffix("s")
+    assert int(granted) >= _longest_stop_s() + 5
+    assert int(systemd) >= _longest_stop_s() + 5
+    assert int(advised) == _longest_stop_s() + 5
+
+
+def test_kubernetes_grants_the_time_to_stop() -> None:
+    """The Pod is killed no earlier than 5 s after app and bridge, one after the other, could be gone."""
+    pod = _deployment()["spec"]["template"]["spec"]
+    (app,) = pod["containers"]
+    told_s = app["lifecycle"]["preStop"]["sleep"]["seconds"]
+    app_s = 10
+
+    assert told_s >= Settings.model_fields["drain_s"].default
+    assert pod["terminationGracePeriodSeconds"] >= told_s + app_s + _longest_stop_s() + 5
 
 
 def test_kubernetes_service_reaches_the_plivo_listener_only() -> None:
