@@ -122,7 +122,8 @@ class Outbox:
             self._full = {lane for lane, n in self._in_lane.items() if n >= MOST_PER_LANE}
             limit = self._limit()
             rows = await store.claim(now, now + self._lease_s, limit, self._full)
-            if self._stopping or (self._start(rows, now) and len(rows) < limit):
+            # What is claimed is nobody else's for a while, so it is begun even if we were told to stop.
+            if (self._start(rows, now) and len(rows) < limit) or self._stopping:
                 break
         times = [until for until, _ in self._held.values() if until > now]
         upcoming = await store.next_due(now)

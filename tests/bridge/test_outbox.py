@@ -518,3 +518,25 @@ async def test_stopped_outbox_begins_nothing(post: Post) -> None:
 
     assert [] == post.apps.sent
     assert 1 == await post.store.outbox_size()
+
+
+async def test_what_was_claimed_is_delivered_although_it_was_told_to_stop(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claimed row would be nobody's until the claim is over: it is begun, and nothing after it."""
+    claim = post.store.claim
+
+    async def claim_and_stop(*args: Any) -> list[OutboxRow]:
+        rows = await claim(*args)
+        if rows:
+            post.outbox.stop()
+        return rows
+
+    monkeypatch.setattr(post.store, "claim", claim_and_stop)
+    await post.end(1)
+    await post.rest()
+    await post.end(2)
+    await post.rest()
+
+    assert 1 == len(post.apps.sent)
+    assert 1 == await post.store.outbox_size()
