@@ -10,13 +10,14 @@ STAMP := $(VENV)/.installed
 # The tag that the files in deploy/ name.
 IMAGE ?= plivo-rt-bridge:0.1.0
 FUZZ ?= 20000
+CHAOS ?=
 # pytest-xdist workers: two, because the simulator and the bridge under test already keep both sides busy.
 WORKERS ?= 2
 PYTEST_ARGS ?=
 # Options of benchmarks.soak, for example SOAK='--store valkey'.
 SOAK ?=
 
-.PHONY: help run demo test lint types imports tests bench soak fuzz audit lock image clean
+.PHONY: help run demo test lint types imports tests bench soak fuzz chaos audit lock image clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
@@ -51,6 +52,9 @@ soak: $(STAMP) ## 20,000 calls through one process: memory, cost and open files;
 
 fuzz: $(STAMP) ## A million hostile inputs and more, counted at the end; FUZZ=<cases> sets their number
 	RT_BRIDGE_FUZZ=$(FUZZ) $(BIN)/python -m pytest -v -n $(WORKERS) $(PYTEST_ARGS) tests/fuzz
+
+chaos: $(STAMP) ## Kill replicas and store under 500 calls, and print what became of them; CHAOS='--calls 100 --seed 7' changes that
+	@PYTHONPATH=tests $(BIN)/python -m chaos $(CHAOS)
 
 audit: $(STAMP) ## Check the locked requirements: hashes, versions, and the advisories of osv.dev where they can be reached
 	@$(BIN)/python .ci/audit.py

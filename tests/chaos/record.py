@@ -1,0 +1,130 @@
+"""What is known of a run afterwards; all times in s since it began."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Ask:
+    """One request that reached the app, from which replica, and what became of it.
+
+    `reply` is None when the app failed on purpose, in the way `failure` names, or the request was
+    a final one.
+    """
+
+    at: float
+    replica: str
+    body: bytes
+    reply: Json | None = None
+    failure: str = ""
+    answered: float = inf
+    request: Json = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read the request."""
+        self.request = from_json(self.body)
+
+    @property
+    def callid(self) -> int:
+        """Name the call."""
+        callid: int = self.request["callid"]
+        return callid
+
+    @property
+    def final(self) -> bool:
+        """Tell whether it reports the end of a call."""
+        return bool(self.request["call_status"] != "UP")
+
+
+class Outage(NamedTuple):
+    """A process was killed: from just before the signal until it was gone or, the store, back."""
+
+    what: str
+    begin: float
+    end: float
+
+
+@dataclass(slots=True)
+class Fetched:
+    """A document as Plivo asked for it: all attempts together; `xml` None = it never came."""
+
+    label: str
+    url: str
+    form: dict[str, str]
+    asked: float
+    came: float
+    attempts: int = 1
+    #: Attempts that broke off, and those that were refused with an error status.
+    lost: int = 0
+    refused: int = 0
+    xml: bytes | None = None
+
+
+@dataclass(slots=True)
+class Notice:
+    """A notification and how its last attempt ended; status 0 = without an answer."""
+
+    name: str
+    at: float
+    status: int
+    attempts: int = 1
+
+
+@dataclass(slots=True)
+class Seen:
+    """One call as Plivo saw it. `phone` is the number of its person, unlike that of any other call."""
+
+    number: int
+    uuid: str
+    phone: str
+    direction: str = "inbound"
+    ended: float | None = None
+    documents: list[Fetched] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Everything that the verdicts and figures are made from."""
+
+    asks: list[Ask] = field(default_factory=list)
+    calls: list[Seen] = field(default_factory=list)
+    #: Each kill of a replica, and each time the store was away.
+    kills: list[Outage] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)
+    #: The hashes of outbound calls that were accepted.
+    accepted: list[str] = field(default_factory=list)
+    #: Numbers that Plivo was told to call through its API.
+    dialled: list[str] = field(default_factory=list)
+    #: What the store still held at the end: calls that live, and final requests.
+    unfinished: list[str] = field(default_factory=list)
+    #: Log lines in which a replica reports a fault of its own.
+    faults: list[str] = field(default_factory=list)
+    #: Exit statuses of the replicas that were asked to stop at the end.
+    stopped: list[int] = field(default_factory=list)
+    most_at_once: int = 0
+    #: Longest that the simulation was late, in s: a machine with too much to do.
+    most_late: float = 0.0
+    seconds: float = 0.0
+
+    def killed(self, replica: str, begin: float, end: float) -> bool:
+        """Tell whether that replica, or the store, was killed or away between two instants."""
+        return _overlaps(self.outages, begin, end) or _overlaps(
+            [kill for kill in self.kills if kill.what == replica], begin, end
+        )
+
+
+def _overlaps(outages: Sequence[Outage], begin: float, end: float) -> bool:
+    return any(outage.end >= begin and outage.begin <= end for outage in outages)
+
+
+__all__ = ["Ask", "Evidence", "Fetched", "Json", "Notice", "Outage", "Seen"]
