@@ -3,6 +3,8 @@
 A request has to arrive within `PATIENCE_S`, head and body: whoever sends it byte by byte is cut off.
 Where all places are taken, a newcomer gets that of the connection which has kept waiting longest,
 and is cut off itself only where every single one is being answered.
+
+Behind it webhooks take a short way, where there is one, and everything else is aiohttp's.
 """
 
 from __future__ import annotations
@@ -12,16 +14,25 @@ import resource
 import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+if TYPE_CHECKING:
+    from bridge.hook import Take
+    from bridge.shortcut import Shortcut
+
 log = structlog.get_logger()
 
 #: A request that takes longer to arrive (s) is no request of Plivo's.
 PATIENCE_S: Final = 10.0
+#: A connection without a request is closed after so long (s), as long as aiohttp's own time-out:
+#: proxies close it before, so that no request meets a closing one.
+IDLE_S: Final = 3630.0
+#: aiohttp's own time-out knows nothing of requests on the short way: so long (s) that it is none.
+NEVER_S: Final = 1e8
 #: How often (s) the log tells of connections that were cut off.
 TOLD_EVERY_S: Final = 60.0
 
@@ -42,18 +53,34 @@ def most_connections(wanted: int) -> int:
 class Door:
     """Lets connections in; `middleware` belongs to the application they are for.
 
-    `cut_off` counts those that were not let in, or not to the end.
+    `cut_off` counts those that were not let in, or not to the end. `take` answers webhooks that need
+    no aiohttp; the runner it listens for should have a `keepalive_timeout` of NEVER_S.
     """
 
-    def __init__(self, most: int, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        most: int,
+        *,
+        patience_s: float = PATIENCE_S,
+        idle_s: float = IDLE_S,
+        take: Take | None = None,
+    ) -> None:
         self._most = most
         self._patience_s = patience_s
+        self._idle_s = idle_s
+        self._take = take
+        self._shortcut = None if take is None else _shortcut_kind()
         self._loop = asyncio.get_running_loop()
-        self._inside: dict[object, _Visitor] = {}
-        #: Whose request is expected, and since when; who has none. The oldest come first.
+        self._inside: set[_Visitor] = set()
+        self._handlers: dict[object, _Visitor] = {}
+        #: Whose request is expected, who has none, and since when. The oldest come first.
         self._sending: dict[_Visitor, float] = {}
-        self._idle: dict[_Visitor, None] = {}
+        self._idle: dict[_Visitor, float] = {}
         self._alarm: asyncio.TimerHandle | None = None
+        self._sweep: asyncio.TimerHandle | None = None
+        #: What is being answered on the short way.
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
         self._seeing_out = False
         self.cut_off: Counter[str] = Counter()
         self._told_at: float | None = None
@@ -73,7 +100,7 @@ class Door:
         if server is None:
             raise AssertionError("the runner was not set up")
         return await self._loop.create_server(
-            lambda: _Visitor(self, server()), host, port, backlog=1024
+            lambda: _Visitor(self, server), host, port, backlog=1024
         )
 
     async def listen_on(self, runner: web.AppRunner, one: socket.socket) -> asyncio.Server:
@@ -82,7 +109,7 @@ class Door:
         if server is None:
             raise AssertionError("the runner was not set up")
         return await self._loop.create_server(
-            lambda: _Visitor(self, server()), sock=one, backlog=1024
+            lambda: _Visitor(self, server), sock=one, backlog=1024
         )
 
     def see_out(self) -> None:
@@ -90,20 +117,34 @@ class Door:
         self._seeing_out = True
 
     def close(self) -> None:
-        """Watch nobody any longer."""
-        if self._alarm is not None:
-            self._alarm.cancel()
+        """Watch nobody any longer, and answer nothing new on the short way."""
+        self._closed = True
+        for timer in (self._alarm, self._sweep):
+            if timer is not None:
+                timer.cancel()
+        for visitor in tuple(self._inside):
+            visitor.dismiss()
+
+    async def finish(self) -> None:
+        """Wait until what came the short way is answered; whoever waits no longer cuts it off."""
+        try:
+            while self._tasks:
+                await asyncio.wait(self._tasks)
+        except asyncio.CancelledError:
+            for task in self._tasks:
+                task.cancel()
+            raise
 
     def middleware(self) -> Middleware:
         """Give the middleware by which the door knows whose request has arrived."""
 
         @web.middleware
         async def arrived(request: web.Request, handler: Handler) -> web.StreamResponse:
-            visitor = self._inside.get(request.protocol)
+            visitor = self._handlers.get(request.protocol)
             if visitor is None:
                 return await handler(request)
-            self._sending.pop(visitor, None)
-            self._idle.pop(visitor, None)
+            self.arrived(visitor)
+            visitor.lent(asyncio.current_task())
             timer = None
             if not request.content.is_eof():
                 timer = self._loop.call_later(self._patience_s, self._unread, visitor, request)
@@ -115,8 +156,7 @@ class Door:
             finally:
                 if timer is not None:
                     timer.cancel()
-                if request.protocol in self._inside:
-                    self._idle[visitor] = None
+                self.answered(visitor)
 
         return arrived
 
@@ -128,9 +168,19 @@ class Door:
                 self._cut(visitor, "refused")
                 return False
             self._cut(oldest, "displaced")
-        self._inside[visitor.handler] = visitor
+        self._inside.add(visitor)
         self._expect(visitor)
         return True
+
+    def shortcut(self, visitor: _Visitor) -> Shortcut | None:
+        """Make the short way of a connection, if there is one."""
+        if self._take is None or self._shortcut is None:
+            return None
+        return self._shortcut(visitor, self._take)
+
+    def meet(self, handler: object, visitor: _Visitor) -> None:
+        """Take note which of aiohttp's handlers a connection has."""
+        self._handlers[handler] = visitor
 
     def hear(self, visitor: _Visitor) -> None:
         """Take note that a connection sends something."""
@@ -138,9 +188,26 @@ class Door:
             del self._idle[visitor]
             self._expect(visitor)
 
+    def arrived(self, visitor: _Visitor, answering: asyncio.Task[None] | None = None) -> None:
+        """Take note that a request is here, and what answers it on the short way."""
+        self._sending.pop(visitor, None)
+        self._idle.pop(visitor, None)
+        if answering is not None:
+            self._tasks.add(answering)
+            answering.add_done_callback(self._tasks.discard)
+
+    def answered(self, visitor: _Visitor) -> bool:
+        """Take note that it was answered; False = the connection takes no more."""
+        if visitor in self._inside:
+            now = self._idle[visitor] = self._loop.time()
+            if self._sweep is None:
+                self._sweep = self._loop.call_at(now + self._idle_s, self._close_idle)
+        return not (self._seeing_out or self._closed)
+
     def leave(self, visitor: _Visitor) -> None:
         """Forget a connection that was closed."""
-        self._inside.pop(visitor.handler, None)
+        self._inside.discard(visitor)
+        self._handlers.pop(visitor.handler, None)
         self._sending.pop(visitor, None)
         self._idle.pop(visitor, None)
 
@@ -159,6 +226,16 @@ class Door:
                 return
             self._cut(visitor, "slow")
 
+    def _close_idle(self) -> None:
+        self._sweep = None
+        for visitor, since in list(self._idle.items()):
+            due = since + self._idle_s
+            if due > self._loop.time():
+                self._sweep = self._loop.call_at(due, self._close_idle)
+                return
+            del self._idle[visitor]
+            visitor.transport.close()
+
     def _unread(self, visitor: _Visitor, request: web.Request) -> None:
         if not request.content.is_eof():
             self._cut(visitor, "slow")
@@ -174,42 +251,92 @@ class Door:
 
 
 class _Visitor(asyncio.Protocol):
-    """One connection: passes on to aiohttp's handler what the transport tells."""
+    """One connection: passes on what the transport tells, to the short way or to aiohttp's handler."""
 
-    __slots__ = ("_door", "_is_in", "handler", "transport")
+    __slots__ = ("_door", "_is_in", "_server", "_shortcut", "handler", "is_paused", "transport")
 
     transport: asyncio.Transport
 
-    def __init__(self, door: Door, handler: web.RequestHandler) -> None:
+    def __init__(self, door: Door, server: web.Server) -> None:
         self._door = door
+        self._server = server
         self._is_in = False
-        self.handler = handler
+        self._shortcut = door.shortcut(self)
+        self.is_paused = False
+        #: Made when it is needed.
+        self.handler: web.RequestHandler | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment] # uvloop's are no asyncio.Transport
         self._is_in = self._door.enter(self)
-        if self._is_in:
-            self.handler.connection_made(transport)
+        if self._is_in and self._shortcut is None:
+            self.general()
+
+    def general(self) -> asyncio.Protocol:
+        handler = self.handler
+        if handler is None:
+            handler = self.handler = self._server()
+            self._door.meet(handler, self)
+            handler.connection_made(self.transport)
+            if self.is_paused:
+                handler.pause_writing()
+        return handler
 
     def data_received(self, data: bytes) -> None:
         if self._is_in:
             self._door.hear(self)
-            self.handler.data_received(data)
+            (self._shortcut or self.general()).data_received(data)
+
+    def arrived(self, answering: asyncio.Task[None]) -> None:
+        self._door.arrived(self, answering)
+
+    def answered(self) -> bool:
+        return self._door.answered(self)
+
+    def lent(self, task: asyncio.Task[object] | None) -> None:
+        """Take note which task of aiohttp's answers a request: its end is that of the answer."""
+        if self._shortcut is not None and task is not None:
+            task.add_done_callback(self._returned)
+
+    def _returned(self, _: object) -> None:
+        if self._shortcut is not None:
+            self._shortcut.returned()
+
+    def dismiss(self) -> None:
+        """Close the connection unless a request is in it; the rest is up to aiohttp."""
+        if self._shortcut is not None and self._shortcut.is_waiting:
+            self.transport.close()
 
     def eof_received(self) -> None:
-        if self._is_in:
+        if self.handler is not None:
             self.handler.eof_received()
 
     def pause_writing(self) -> None:
-        self.handler.pause_writing()
+        self.is_paused = True
+        if self.handler is not None:
+            self.handler.pause_writing()
 
     def resume_writing(self) -> None:
-        self.handler.resume_writing()
+        self.is_paused = False
+        if self.handler is not None:
+            self.handler.resume_writing()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._door.leave(self)
-        if self._is_in:
+        if self.handler is not None:
             self.handler.connection_lost(exc)
+        if self._shortcut is not None:
+            self._shortcut.close()
 
 
-__all__ = ["PATIENCE_S", "Door", "Why", "most_connections"]
+def _shortcut_kind() -> type[Shortcut] | None:
+    try:
+        from bridge.shortcut import Shortcut  # noqa: PLC0415 - httptools may be missing
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "httptools":
+            raise
+        return None
+    return Shortcut
+
+
+__all__ = ["IDLE_S", "NEVER_S", "PATIENCE_S", "Door", "Why", "most_connections"]

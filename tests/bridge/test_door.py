@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
 from bridge.door import Door, most_connections
+from bridge.hook import Answer
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
@@ -18,6 +20,16 @@ POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
 PATIENCE_S = 20.0
 #: So patient is a door that cuts somebody off in a test, in s.
 SHORT_S = 0.05
+
+
+#: How requests go behind the door, see `either_way`.
+SHORT = [False]
+
+
+@pytest.fixture(params=[False, True], ids=["aiohttp", "shortcut"], autouse=True)
+def either_way(request: pytest.FixtureRequest) -> None:
+    """Let every test see both ways behind the door."""
+    SHORT[0] = request.param
 
 
 class Socket:
@@ -75,14 +87,21 @@ class House:
 @asynccontextmanager
 async def house(most: int = 3, patience_s: float = PATIENCE_S) -> AsyncIterator[House]:
     """Open a listener."""
-    door = Door(most, patience_s=patience_s)
+
+    def take(method: bytes, _: str, __: object, ___: bytes) -> Coroutine[Any, Any, Answer]:
+        return answer(method.decode())
+
+    async def answer(method: str) -> Answer:
+        here.inside.append(method)
+        if method == "POST":
+            await here.open.wait()
+        return Answer(b"ok")
 
     async def handle(request: web.Request) -> web.Response:
-        here.inside.append(request.method)
         await request.read()
-        if request.method == "POST":
-            await here.open.wait()
-        return web.Response(text="ok")
+        return (await answer(request.method)).response()
+
+    door = Door(most, patience_s=patience_s, take=take if SHORT[0] else None)
 
     app = web.Application(middlewares=[door.middleware()])
     app.router.add_route("*", "/", handle)
