@@ -133,7 +133,7 @@ class Bridge:
                 public.router.add_route(method, prefix + "/media/{name}", media.serve)
         admin = web.Application(middlewares=self._place.admin_middlewares)
         admin.add_routes(self.health.routes())
-        admin.add_routes(Admin(runtime, session, self.hangups, self.breaks).routes())
+        admin.add_routes(Admin(runtime, session, self.hangups, self.breaks, self.looks).routes())
         await session.replicas.join()
         self._listener = await self._place.open(self.door, await self._runner(public))
         await self._place.open_admin(await self._runner(admin))

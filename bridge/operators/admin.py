@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from bridge.breaks import Breaks
     from bridge.hangups import Hangups
+    from bridge.room_looks import RoomLooks
     from bridge.runtime import Runtime
     from bridge.session import Session
 
@@ -41,6 +42,8 @@ _AT_ONCE: Final = 100
 _STATUSES: Final = {
     "CALL_NOT_FOUND": 404,
     "CALL_ENDED": 404,
+    "APP_NOT_FOUND": 404,
+    "ROOM_EMPTY": 404,
     "REST_UNAVAILABLE": 502,
     "REST_REFUSED": 502,
     "REST_UNKNOWN": 504,
@@ -59,15 +62,21 @@ class Refused(Exception):  # noqa: N818 - named for what happened
 
 
 class Admin:
-    """Handlers of `/admin/calls` and below."""
+    """Handlers of `/admin/calls` and below, and of `/admin/rooms/close`."""
 
     def __init__(
-        self, runtime: Runtime, session: Session, hangups: Hangups, breaks: Breaks
+        self,
+        runtime: Runtime,
+        session: Session,
+        hangups: Hangups,
+        breaks: Breaks,
+        looks: RoomLooks,
     ) -> None:
         self._runtime = runtime
         self._session = session
         self._hangups = hangups
         self._breaks = breaks
+        self._looks = looks
         token = runtime.settings.admin_token
         self._token = None if token is None else f"Bearer {token.get_secret_value()}".encode()
 
@@ -78,6 +87,7 @@ class Admin:
             web.get("/admin/calls", self._guarded(self._calls), allow_head=False),
             web.post(f"{call}/hangup", self._guarded(self._hangup)),
             web.post(f"{call}/break", self._guarded(self._break)),
+            web.post("/admin/rooms/close", self._guarded(self._close)),
         ]
 
     def _guarded(
@@ -167,6 +177,49 @@ class Admin:
                 "admin.action", action=action, call=callid, outcome=outcome, peer=request.remote
             )
         return {"callid": callid, "outcome": outcome, "message": sentence}
+
+    async def _close(self, request: web.Request) -> Json:
+        """Send everybody out of a room, and leave a trace of it, done or not."""
+        app_hash, room = request.query.get("app", ""), request.query.get("room", "")
+        outcome, closed = "FAULT", Json()
+        try:
+            closed = await self._close_room(app_hash, room)
+            outcome = closed["outcome"]
+        except Refused as refused:
+            outcome = refused.code
+            raise
+        finally:
+            log.warning(
+                "admin.action",
+                action="close",
+                app=app_hash,
+                calls=closed.get("calls", []),
+                outcome=outcome,
+                peer=request.remote,
+            )
+        return closed
+
+    async def _close_room(self, app_hash: str, room: str) -> Json:
+        if self._runtime.rest is None:
+            raise Refused(
+                "REST_UNAVAILABLE", "Closing a room needs Plivo's REST API: set BRIDGE_PLIVO_REST."
+            )
+        app = self._runtime.apps.get(app_hash)
+        if app is None:
+            raise Refused("APP_NOT_FOUND", f"There is no app {app_hash}.")
+        try:
+            async with asyncio.timeout(BUDGET_S):
+                calls = await self._looks.close(app, room)
+        except (TimeoutError, PlivoRestError) as error:
+            why = "it did not answer" if isinstance(error, TimeoutError) else str(error)
+            sentence = f"Plivo does not say who is in the room, so nobody was sent out: {why}."
+            raise Refused("REST_UNAVAILABLE", sentence) from error
+        if not calls:
+            raise Refused("ROOM_EMPTY", f"Nobody is in the room {room} of the app {app_hash}.")
+        message = (
+            f"Sent out of the room {room} of {app_hash}: {', '.join(map(str, sorted(calls)))}."
+        )
+        return {"app": app_hash, "outcome": "CLOSED", "calls": sorted(calls), "message": message}
 
     async def _hang_up(self, callid: int) -> tuple[str, str]:
         rest = self._runtime.rest

@@ -1,4 +1,4 @@
-"""`rt-bridge calls`, `hangup` and `break`: ask the running bridge; see docs/operators.md."""
+"""`rt-bridge calls`, `hangup`, `break` and `close-room`: ask the running bridge; see docs/operators.md."""
 
 from __future__ import annotations
 
@@ -55,6 +55,17 @@ def act_main(action: str, callid: int) -> int:
     """Do something to a live call, say what came of it, and give the exit status."""
     try:
         answer = _ask("POST", f"/admin/calls/{callid}/{action}", "message")
+    except Failed as failed:
+        return _failed(failed)
+    click.echo(answer["message"])
+    return DONE
+
+
+def close_main(app: str, room: str) -> int:
+    """Send everybody out of a room, say whom, and give the exit status."""
+    query = urlencode({"app": app, "room": room}, errors="surrogateescape")
+    try:
+        answer = _ask("POST", f"/admin/rooms/close?{query}", "message")
     except Failed as failed:
         return _failed(failed)
     click.echo(answer["message"])
@@ -119,4 +130,4 @@ def _row(call: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-__all__ = ["DONE", "REFUSED", "UNREACHABLE", "USAGE", "act_main", "calls_main"]
+__all__ = ["DONE", "REFUSED", "UNREACHABLE", "USAGE", "act_main", "calls_main", "close_main"]

@@ -111,6 +111,19 @@ def break_command(callid: int) -> None:
     sys.exit(act_main("break", callid))
 
 
+@click.command("close-room", epilog=_STATUS)
+@click.argument("app")
+@click.argument("room")
+def close_room(app: str, room: str) -> None:
+    """End a conference: send everybody out of ROOM of the app APP.
+
+    ROOM is the id that the app gives to conference or simple_conference. Their calls go on, and the app is told CONFERENCE_CLOSED for each.
+    """
+    from bridge.operators.calls import close_main  # noqa: PLC0415 -- keeps --help fast
+
+    sys.exit(close_main(app, room))
+
+
 _LISTED: Final = (
     "Exit status: 0 listed or shown; 1 there is none, or the store cannot be read; 2 wrong usage or "
     "settings."
@@ -168,6 +181,6 @@ def show(name: str, output_format: str) -> None:
     sys.exit(show_main(name, output_format))
 
 
-COMMANDS: Final = (cdr, calls, hangup, break_command, recordings)
+COMMANDS: Final = (cdr, calls, hangup, break_command, close_room, recordings)
 
-__all__ = ["COMMANDS", "break_command", "calls", "cdr", "hangup", "recordings"]
+__all__ = ["COMMANDS", "break_command", "calls", "cdr", "close_room", "hangup", "recordings"]

@@ -29,7 +29,7 @@ def test_members_of_a_live_call() -> None:
         settings=SimpleNamespace(admin_token=None),
         clock=SimpleNamespace(now=lambda: 0.0),
     )
-    admin = Admin(cast("Any", runtime), *cast("tuple[Any, Any, Any]", (None, None, None)))
+    admin = Admin(cast("Any", runtime), *cast("tuple[Any, Any, Any, Any]", (None,) * 4))
     state = SimpleNamespace(
         **dict.fromkeys(("callid", "app", "uuid", "request_hash", "step"), 1),
         cli_number="",

@@ -20,6 +20,7 @@ from bridge.store.protocol import CallWrite, Commit, StoreUnavailable
 TOKEN = "an-admin-token-of-24-let"
 WAIT = command("wait", wait=30)
 PLAY = command("play", media_id=tts("hello"))
+ROOM = command("simple_conference", id="a & b", auto_leave_when_alone=False)
 
 
 async def ask(
@@ -302,12 +303,77 @@ async def test_break_of_a_call_that_is_over(make_world: Make) -> None:
     assert (404, "CALL_ENDED") == await code(world, "POST", "/admin/calls/1/break")
 
 
+# --- rooms --------------------------------------------------------------------------------------
+
+
+async def test_close_a_room(make_rest_world: Make) -> None:
+    """Everybody is sent out and goes on with CONFERENCE_CLOSED; the log names the calls."""
+    world = await make_rest_world(ROOM, ROOM, PLAY, PLAY, admin_token=TOKEN)
+    ann = world.dial("+33611111111")
+    await ann.expect_room(members=1)
+    bob = world.dial("+33622222222")
+    await bob.expect_room(members=2)
+    await bob.wait(1)
+    with capture_logs() as logs:
+        status, answer = await ask(world, "POST", "/admin/rooms/close?app=DEFAULT&room=a%20%26%20b")
+    for call in (ann, bob):
+        await call.expect_prompt("hello")
+    await world.finish()
+
+    assert (200, "CLOSED", [1, 2]) == (status, answer["outcome"], answer["calls"])
+    closed = [r["command_result"] for r in world.app.asked if r["command"] == ROOM["command"]]
+    assert ["CONFERENCE_CLOSED"] * 2 == closed
+    assert [("close", [1, 2], "CLOSED")] == [
+        (x["action"], x["calls"], x["outcome"]) for x in logs if x["event"] == "admin.action"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("?app=DEFAULT&room=42", (404, "ROOM_EMPTY")),
+        ("?app=NONE&room=42", (404, "APP_NOT_FOUND")),
+        ("", (404, "APP_NOT_FOUND")),
+    ],
+)
+async def test_room_that_is_none(
+    make_rest_world: Make, query: str, expected: tuple[int, str]
+) -> None:
+    """A room with nobody in it and an unknown app have codes of their own; the attempt is logged."""
+    world = await make_rest_world(admin_token=TOKEN)
+    with capture_logs() as logs:
+        assert expected == await code(world, "POST", f"/admin/rooms/close{query}")
+
+    assert [expected[1]] == [x["outcome"] for x in logs if x["event"] == "admin.action"]
+
+
+async def test_room_that_plivo_says_nothing_of(make_rest_world: Make) -> None:
+    """When Plivo cannot be asked who is there, or may not be, nobody is sent out."""
+    path = "/admin/rooms/close?app=DEFAULT&room=a%20%26%20b"
+    world = await make_rest_world(ROOM, admin_token=TOKEN, faults=["rest_500:Conference"])
+    call = world.dial()
+    await call.expect_room()
+    assert (502, "REST_UNAVAILABLE") == await code(world, "POST", path)
+    await world.passes(5)
+    assert not call.is_over
+    await call.hang_up()
+    await world.finish()
+
+    off = await make_rest_world(admin_token=TOKEN, plivo_rest=False)
+    assert (502, "REST_UNAVAILABLE") == await code(off, "POST", path)
+
+
 # --- who may ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/admin/calls"), ("POST", "/admin/calls/1/hangup"), ("POST", "/admin/calls/1/break")],
+    [
+        ("GET", "/admin/calls"),
+        ("POST", "/admin/calls/1/hangup"),
+        ("POST", "/admin/calls/1/break"),
+        ("POST", "/admin/rooms/close"),
+    ],
 )
 async def test_only_with_the_token(make_world: Make, method: str, path: str) -> None:
     """Without the token, or with another one, nothing is shown or done, and the log says so."""

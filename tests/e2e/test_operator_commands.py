@@ -90,6 +90,24 @@ async def test_hangup(make_world: Make) -> None:
     )
 
 
+async def test_close_room(make_world: Make) -> None:
+    """Whoever is in the room is named; a second time there is nobody."""
+    room = command("simple_conference", id="a & b", auto_leave_when_alone=False)
+    world = await make_world(room, plivo_rest=True, admin_token=TOKEN)
+    call = world.dial()
+    await call.expect_room()
+    first = await on(world, "close-room", "DEFAULT", "a & b")
+    await call.expect_result("CONFERENCE_CLOSED")
+    await world.finish()
+    second = await on(world, "close-room", "DEFAULT", "a & b")
+
+    assert (0, "Sent out of the room a & b of DEFAULT: 1.\n") == (first.exit_code, first.stdout)
+    assert (1, "Nobody is in the room a & b of the app DEFAULT. (ROOM_EMPTY)\n") == (
+        second.exit_code,
+        second.stderr,
+    )
+
+
 async def test_break(make_world: Make) -> None:
     """A command is ended; a call that is not there cannot have any."""
     world = await make_world(WAIT, PLAY, plivo_rest=True, admin_token=TOKEN)
