@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -168,6 +169,36 @@ async def test_time_to_answer_on_is_limited(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("grace_s", ["0", "0.2"])
+async def test_time_to_finish_is_limited(tmp_path: Path, grace_s: str) -> None:
+    """A turn that outlasts it is cut off, as is a request that never arrives; neither is a fault."""
+    gate = Gate(DONE)
+    times = {"BRIDGE_DRAIN_S": "0", "BRIDGE_SHUTDOWN_GRACE_S": grace_s}
+    async with served(tmp_path, ASK, gate, **times) as it:
+        halves: list[socket.socket] = []
+        path = urlsplit(link(await it.answer(), "action")).path
+        lost = asyncio.gather(it.post(path, Digits="1"), return_exceptions=True)
+        await it.app.heard(2)
+        host, _, port = (await it.serving.logged("bridge.ready"))["listen"].rpartition(":")
+        for half in (b"POST /plivo/DEFAULT/answer", b"POST /json-rpc/v1.1/"):
+            one = socket.create_connection((host, int(port)))
+            halves.append(one)
+            one.sendall(half + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
+        status = await it.serving.stop()
+        (error,) = await lost
+        gate.open()
+        for one in halves:
+            one.close()
+    async with served(tmp_path, DONE) as again:
+        thanks, _ = await again.post(path, Digits="1")
+
+    assert 0 == status
+    assert isinstance(error, aiohttp.ClientError)
+    assert [] == [line for line in it.serving.lines if line["level"] == "error"]
+    assert b"Thank you" in thanks
+
+
+@pytest.mark.slow
 async def test_second_signal_forces(tmp_path: Path) -> None:
     """The turn in flight is cut off and the process ends; the next one takes the turn again."""
     gate = Gate(DONE)
@@ -187,6 +218,7 @@ async def test_second_signal_forces(tmp_path: Path) -> None:
 
     assert FORCED == status
     assert isinstance(error, aiohttp.ClientError)
+    assert [] == [line for line in it.serving.lines if line["level"] == "error"]
     (forced,) = [one for one in it.serving.lines if one["event"] == "bridge.forced"]
     assert ("warning", "bridge.stopped") == (forced["level"], it.serving.events[-1])
     assert b"Thank you" in thanks
@@ -260,13 +292,13 @@ async def test_queued_calls_are_taken_over_at_once(fleet: list[Bridge]) -> None:
         await one.outbound.place(app, f"+3369999999{n}", timeout_s=30, caller_id="+33187654321")
     # Each dials one call, and the next one ten seconds later.
     await _until_dialled(one, 1)
-    assert 0 == two.outbound.waiting
+    assert 0 == await two.outbound.waiting()
     draining = asyncio.gather(one.drain())
     await _until_dialled(two, 2)
     one.draining.no_longer()
     await draining
 
-    assert (2, 0) == (two.outbound.waiting, two.session.replicas.ready())
+    assert (2, 0) == (await two.outbound.waiting(), two.session.replicas.ready())
 
 
 @needs_valkey
