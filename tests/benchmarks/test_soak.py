@@ -158,7 +158,7 @@ def _window(calls: int, **figures: Any) -> Window:
             "calls": calls,
             "webhooks": 5,
             "cost": 3000.0,
-            "bare": 100.0,
+            "direct": 100.0,
             "rss": 100 * 2**20,
             "files": 60,
             "series": 73,
@@ -179,7 +179,7 @@ def test_steady_windows() -> None:
     ("figures", "sentence"),
     [
         ({"rss": 106 * 2**20}, "resident memory (MiB) grew from 100.00 to 106.00"),
-        ({"cost": 3400.0}, "processor time of a call, over that of bare grew"),
+        ({"cost": 3400.0}, "processor time of a call, over that of a direct answer grew"),
         ({"files": 63}, "There are 3 more open files"),
         ({"series": 74}, "There are 1 more series of metrics"),
     ],
@@ -195,6 +195,6 @@ def test_growth_is_told(figures: dict[str, Any], sentence: str) -> None:
 def test_slow_machine_is_no_growth() -> None:
     """When the yardstick takes as much longer as the bridge, nothing has grown."""
     windows = [_window(n) for n in range(4)]
-    windows += [_window(n, cost=6000.0, bare=200.0) for n in range(4, 8)]
+    windows += [_window(n, cost=6000.0, direct=200.0) for n in range(4, 8)]
 
     assert [] == faults(windows)
