@@ -125,7 +125,7 @@ class Bridge:
         )
         public.add_routes(webhooks.routes())
         account = self._rest(AccountRest)
-        self.api = Api(runtime, self.stored_apps, self.outbound, account, self.breaks)
+        self.api = Api(runtime, self.stored_apps, self.outbound, account, self.breaks, self.hangups)
         public.add_routes(Endpoint(self.api).routes(webhooks.prefix))
         media = MediaServer(runtime, self._client())
         for prefix in {"", webhooks.prefix}:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bridge.breaks import Breaks
+    from bridge.hangups import Hangups
     from bridge.outbound.service import Outbound
     from bridge.plivo.rest import PlivoRest
     from bridge.plivo.rest_account import AccountRest
@@ -31,6 +32,7 @@ class Api:
     outbound: Outbound
     account: AccountRest | None
     breaks: Breaks
+    hangups: Hangups
     #: Held while something is changed at Plivo, which has no transactions.
     locks: Locks = field(default_factory=Locks)
 

@@ -153,14 +153,18 @@ async def test_hangup_ends_a_call(make_world: Make, callid: Any) -> None:
 
 
 async def test_hangup_of_a_call_that_plivo_knows_no_more(make_world: Make) -> None:
-    """When Plivo says that there is no such call, nothing is left to hang up."""
+    """When Plivo says that there is no such call, it is over in the bridge too, and its app is told."""
     rpc = await make_rpc(make_world, WAIT, faults=["drop:hangup url"])
     call = rpc.world.dial()
     await rpc.world.passes(3)
     await call.hang_up()
     await rpc.world.passes(3)
+    assert [] == rpc.world.app.finals
 
     assert False is await rpc.call("calls.hangup", 1)
+    await rpc.world.delivered()
+    assert ["HANGUP"] == [final["call_status"] for final in rpc.world.app.finals]
+    assert [] == await rpc.world.bridge.store.live_calls()
 
 
 @pytest.mark.parametrize(

@@ -137,5 +137,5 @@ async def rpc_edge() -> AsyncIterator[RpcEdge]:
     async with shell({}, None, **settings) as it:
         outbound = Outbound(it.runtime, it.session, it.hangups, it.outbox)
         breaks = Breaks(it.runtime, it.session, it.outbox)
-        api = Api(it.runtime, StoredApps(it.runtime), outbound, None, breaks)
+        api = Api(it.runtime, StoredApps(it.runtime), outbound, None, breaks, it.hangups)
         yield RpcEdge(Endpoint(api))

@@ -19,6 +19,7 @@ from bridge.json_rpc.methods.apps import assigned
 from bridge.json_rpc.methods.method import Method
 from bridge.outbound.service import NotQueued
 from bridge.plivo.rest_errors import PlivoNotFound
+from bridge.reconcile import removed_app
 from bridge.state import CallState, Phase, load
 from bridge.store._rules import CALLID_MAX
 from mappings._rt.numbers import caller_id
@@ -86,6 +87,10 @@ async def hangup(api: Api, args: Args) -> bool:
         try:
             await rest.hang_up_call(state.uuid)
         except PlivoNotFound:
+            if state.answered:
+                # Its hangup webhook is lost or late: whoever asks for its end shall get it.
+                app = api.runtime.apps.get(state.app) or removed_app(state.app)
+                await api.hangups.end_call(app, callid, {"HangupSource": "Unknown"})
             return False
     return True
 

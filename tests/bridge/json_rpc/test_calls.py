@@ -39,7 +39,7 @@ async def _api(breaks: _Breaks) -> AsyncIterator[tuple[Shell, Api]]:
     async with shell(WAIT) as it:
         outbound = Outbound(it.runtime, it.session, it.hangups, it.outbox)
         ends = cast("Breaks", breaks)
-        yield it, Api(it.runtime, StoredApps(it.runtime), outbound, None, ends)
+        yield it, Api(it.runtime, StoredApps(it.runtime), outbound, None, ends, it.hangups)
 
 
 async def _break(api: Api, *params: Any) -> bool:
