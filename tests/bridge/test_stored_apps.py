@@ -116,7 +116,10 @@ async def test_deleted_app_stays_known_to_its_calls() -> None:
         assert [] == await apps.listed()
         with pytest.raises(AppError, match=f"there is no app {made.hash}"):
             await apps.delete(made.hash)
-        await it.store.purge(it.clock.now() + it.runtime.settings.call_retention_s, 0.0)
+        kept_until = it.clock.now() + it.runtime.settings.call_retention_s
+        await it.store.purge(kept_until - 1, 0.0)
+        assert [made.hash] == [row.key for row in await it.store.list_records(KIND)]
+        await it.store.purge(kept_until, 0.0)
         assert [] == await it.store.list_records(KIND)
 
 

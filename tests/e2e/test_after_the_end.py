@@ -34,6 +34,22 @@ async def test_record_action_after_the_hangup(make_world: Make, store: str) -> N
     assert final["command_result"]
 
 
+async def test_hangup_that_comes_again(make_world: Make, store: str) -> None:
+    """A repeated hangup, also one long after the first, is taken and told to nobody."""
+    world = await make_world(HELLO, store=store, cdr_retention_s=0)
+    leg = world.leg()
+    await leg.request(world.application.answer_url)
+    await end(world, leg)
+    await end(world, leg)
+    await world.delivered()
+    await world.passes(30)
+    await end(world, leg)
+    await world.passes(30)
+
+    assert ["HANGUP"] == [final["call_status"] for final in world.app.finals]
+    assert 0 == await world.bridge.store.outbox_size()
+
+
 async def test_answer_after_the_hangup(make_world: Make, store: str) -> None:
     """An answer request that comes after its hangup is answered with Hangup; the app is not asked."""
     world = await make_world(HELLO, store=store)
