@@ -72,8 +72,9 @@ class Outbox:
         self._handled: dict[str, OutboxRow] = {}
         #: Keys whose delivery raised: not before this time, and the pause until then.
         self._held: dict[str, tuple[float, float]] = {}
-        #: How often a final request was sent without anybody knowing whether it arrived.
-        self._unconfirmed: Counter[str] = Counter()
+        #: How often a final request was sent without anybody knowing whether it arrived, and since
+        #: when.
+        self._unconfirmed: dict[str, tuple[int, float]] = {}
         #: For how long a row is this process's alone: more than any delivery takes.
         self._lease_s = runtime.settings.app_timeout_s + LEASE_S
         self.handlers: dict[str, Callable[[OutboxRow], Coroutine[None, None, bool]]] = {
@@ -125,12 +126,28 @@ class Outbox:
             # What is claimed is nobody else's for a while, so it is begun even if we were told to stop.
             if (self._start(rows, now) and len(rows) < limit) or self._stopping:
                 break
+        self._forget(now)
         times = [until for until, _ in self._held.values() if until > now]
         upcoming = await store.next_due(now)
         if upcoming is not None:
             times.append(upcoming)
         longest_s = SHARED_SLEEP_S if store.shared else LONGEST_SLEEP_S
         return min(longest_s, min(times, default=inf) - now)
+
+    def _forget(self, now: float) -> None:
+        """Forget rows that other replicas have dealt with meanwhile, once nobody sends them again."""
+        longest_s = self._runtime.settings.hangup_retry_for_s + LONGEST_DELAY_S
+        self._held = {
+            key: held for key, held in self._held.items() if now - held[0] < 2 * LONGEST_DELAY_S
+        }
+        self._handled = {
+            key: row
+            for key, row in self._handled.items()
+            if key in self._held or key in self._flying
+        }
+        self._unconfirmed = {
+            key: sent for key, sent in self._unconfirmed.items() if now - sent[1] < longest_s
+        }
 
     def _limit(self) -> int:
         """Tell how many rows to claim at once."""
@@ -255,7 +272,9 @@ class Outbox:
 
     async def _repeat_or_drop(self, row: OutboxRow, app_hash: str, why: str) -> bool:
         """Repeat what the app may have got a few times only: a slow app gets it every time."""
-        sent = self._unconfirmed[row.key] = self._unconfirmed[row.key] + 1
+        sent, since = self._unconfirmed.get(row.key, (0, self._runtime.clock.now()))
+        sent += 1
+        self._unconfirmed[row.key] = (sent, since)
         if sent > len(UNCONFIRMED_DELAYS_S):
             log.error("hangup.unconfirmed", call=row.callid, app=app_hash, why=why, sent=sent)
             return True

@@ -367,6 +367,26 @@ async def test_final_request_that_may_have_arrived_is_repeated_three_times(
     assert [(1, "GOOD", 4)] == [(line["call"], line["app"], line["sent"]) for line in given_up]
 
 
+async def test_rows_that_others_have_delivered_are_forgotten(post: Post) -> None:
+    """What failed here and went well at another replica is not remembered for ever."""
+    post.apps.outcomes["GOOD"] = [AppTimeout("too slow")]
+    post.attempts("kick")
+    await post.put("kick:1", "kick")
+    await post.end(1)
+    await post.rest()
+    assert {"kick:1"} == set(post.outbox._held)
+    assert {"final:1"} == set(post.outbox._unconfirmed)
+    rows = [await post.store.outbox_row(key) for key in ("kick:1", "final:1")]
+    await post.store.commit(Commit(outbox_swap=[(row, None) for row in rows if row is not None]))
+    await post.after(180)
+    assert {} == post.outbox._held
+    assert {"final:1"} == set(post.outbox._unconfirmed)
+    post.clock.advance(DAY_S)
+    await post.after(60)
+
+    assert {} == post.outbox._unconfirmed
+
+
 @pytest.mark.parametrize(
     "failure",
     [
