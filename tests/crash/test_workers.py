@@ -59,7 +59,9 @@ class Machine(BridgeProcess):
         workers = await self.ready(http)
         begun = monotonic()
         os.kill(workers[rng.choice(sorted(workers))]["pid"], signal.SIGKILL)
-        self.kills.append((begun, monotonic()))
+        async with http.get(f"{self.admin}/healthz"):
+            # What the worker had sent may reach the app only meanwhile.
+            self.kills.append((begun, monotonic()))
         while await self.ready(http) == workers:
             pass
 
