@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import shutil
 import sys
 import tempfile
@@ -26,16 +27,27 @@ def main() -> int:
             default=option.default,
             help=f"default {option.default}",
         )
-    plan = Plan(**vars(parser.parse_args()))
-    folder = Path(tempfile.mkdtemp(prefix="rt-bridge-chaos-"))
+    parser.add_argument(
+        "--logs",
+        type=Path,
+        help="keep logs, Plivo's timeline and the app's requests in this folder",
+    )
+    given = vars(parser.parse_args())
+    logs: Path | None = given.pop("logs")
+    plan = Plan(**given)
+    folder = logs or Path(tempfile.mkdtemp(prefix="rt-bridge-chaos-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    # Replicas that are killed leave connections behind them.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         found = runner.run(run(plan, folder))
     wrong = violations(found)
     sys.stdout.write(f"{table(found, wrong)}\n")
     if wrong:
-        sys.stdout.write(f"\nThe logs of the replicas are in {folder}, the seed was {plan.seed}.\n")
+        sys.stdout.write(f"\nLogs and records are in {folder}; the seed was {plan.seed}.\n")
         return 1
-    shutil.rmtree(folder)
+    if logs is None:
+        shutil.rmtree(folder)
     return 0
 
 

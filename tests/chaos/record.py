@@ -115,6 +115,12 @@ class Evidence:
     #: Longest that the simulation was late, in s: a machine with too much to do.
     most_late: float = 0.0
     seconds: float = 0.0
+    #: An app that answered no later than this, in s, was in time.
+    in_time_s: float = 4.0
+
+    def in_time(self, ask: Ask) -> bool:
+        """Tell whether the app answered so early that the bridge surely heard it."""
+        return ask.answered - ask.at < self.in_time_s
 
     def killed(self, replica: str, begin: float, end: float) -> bool:
         """Tell whether that replica, or the store, was killed or away between two instants."""

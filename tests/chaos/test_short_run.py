@@ -10,7 +10,7 @@ from chaos.verdicts import violations
 from chaos.world import Plan, run
 from support_valkey import needs_valkey
 
-PLAN = Plan(calls=40, seconds=7.0, ramp_s=1.0, store_restarts=1, ends_s=5.0, app_timeout_s=3.0)
+PLAN = Plan(calls=40, seconds=7.0, ramp_s=1.0, store_restarts=1, ends_s=5.0)
 
 
 @needs_valkey

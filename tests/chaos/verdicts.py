@@ -13,8 +13,6 @@ from crash.commands import Steps, recording_name
 
 #: From the app's reply until it is stored, at most, in s, where no document shows when it was.
 STORED_S: Final = 1.5
-#: An app that answers later than this, in s, may have been too late for the bridge.
-SURE_S: Final = 4.0
 #: Longest that a caller may be told to come back before the next real document, in s.
 PATIENCE_S: Final = 45.0
 #: Ways to fail that leave it open whether the app has heard of the end of a call.
@@ -136,7 +134,7 @@ def _finals(
         yield Violation("repeats of HANGUP are byte-identical", f"call {callid}: {bodies}")
     for first, again in pairwise(finals):
         killed = found.killed(first.replica, first.at, min(first.answered + STORED_S, again.at))
-        if not killed and first.failure not in UNHEARD and _in_time(first):
+        if not killed and first.failure not in UNHEARD and found.in_time(first):
             how = f"{first.replica} at {first.at:.2f} s, {again.replica} at {again.at:.2f} s"
             yield Violation("HANGUP is repeated only with a reason", f"call {callid}: {how}")
     for question in questions:
@@ -192,7 +190,9 @@ def _complaint(reply: Json, told: Told, steps: Steps, *, is_final: bool) -> str:
 def _may_be_lost(found: Evidence, turn: list[Ask], call: Seen | None) -> bool:
     """Tell whether a turn may have come to nothing: the app failed, or a kill came before its commit."""
     return any(
-        ask.failure or not _in_time(ask) or found.killed(ask.replica, ask.at, _stored(ask, call))
+        ask.failure
+        or not found.in_time(ask)
+        or found.killed(ask.replica, ask.at, _stored(ask, call))
         for ask in turn
     )
 
@@ -205,10 +205,6 @@ def _of_outbound(found: Evidence) -> Iterator[Violation]:
     for number, times in Counter(found.dialled).items():
         if times > 1:
             yield Violation("nobody is called twice", f"{number} was dialled {times} times")
-
-
-def _in_time(ask: Ask) -> bool:
-    return ask.answered - ask.at < SURE_S
 
 
 def _told(ask: Ask) -> Told:

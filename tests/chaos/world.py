@@ -124,7 +124,7 @@ class Chaos:
         self._server = server
         self._people = People(plivo, plan.seed)
         self._random = Random(f"{plan.seed}/calls")
-        self._evidence = Evidence()
+        self._evidence = Evidence(in_time_s=0.6 * plan.app_timeout_s)
         self._called = 0
         self._over = asyncio.Event()
         for number, app_hash in enumerate(POLICIES):
