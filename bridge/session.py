@@ -204,7 +204,6 @@ class Session:
         self, app: App, state: CallState, begun: float, *, interrupted: bool
     ) -> bytes:
         """Ask the app and act for it until a document is due; the caller owns the turn."""
-        loop = asyncio.get_running_loop()
         settings = self.runtime.settings
         longest_s = max(settings.app_timeout_s, BUDGET_S) + RESERVE_S
         last_begin = begun + settings.webhook_budget_s - longest_s
@@ -218,7 +217,7 @@ class Session:
                 return HANGUP
             if state.phase is Phase.WAITING:
                 return await self._old_document(state, state.step - 1)
-            if not first and loop.time() > last_begin:
+            if not first and asyncio.get_running_loop().time() > last_begin:
                 return await self._defer(app, state)
             self._fresh.discard(callid)
             if state.deferred:
@@ -251,8 +250,11 @@ class Session:
                 except Conflict:
                     if not await self._moved_on(state):
                         raise
-                else:
-                    return state, transaction.document
+                    document = await self.runtime.store.document(state.callid, state.step)
+                    if document is None or document != transaction.document:
+                        return await self._overtaken(app, state, outcome), None
+                    # Ours was applied, its answer was lost, and somebody went on from there.
+                return state, transaction.document
             return await self._overtaken(app, state, outcome), None
 
     async def _moved_on(self, state: CallState) -> bool:

@@ -20,6 +20,7 @@ from support_valkey import needs_valkey, shared_server, url_for
 
 from bridge import replicas
 from bridge.app import Bridge
+from bridge.store.protocol import Commit, Conflict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -215,6 +216,30 @@ async def test_hangup_at_another_replica_during_a_turn(fleet: Fleet) -> None:
     assert 200 == status
     assert ["Hangup"] == names((await first)[0])
     assert ("late", "HANGUP") == (final["command_id"], final["call_status"])
+
+
+async def test_commit_whose_answer_was_lost_while_another_went_on(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A document that was stored is answered, and the hangup that came right after keeps its result."""
+    _script(fleet, ASK, DONE)
+    document = await fleet.answer(0)
+    store = fleet.bridges[0].store
+    whole = store.commit
+
+    async def commit(change: Commit) -> None:
+        await whole(change)
+        if any(line.document for line in change.history):
+            await fleet.post(1, "/plivo/DEFAULT/hangup", **ENDED)
+            raise Conflict("the repetition of a commit that was applied")
+
+    monkeypatch.setattr(store, "commit", commit)
+    answer = await fleet.follow(0, document, "action", Digits="1")
+    (final,) = await fleet.app.heard(1, final=True)
+
+    assert b"Thank you" in answer
+    assert ("play", "HANGUP") == (final["command"], final["call_status"])
+    assert ["", "1"] == fleet.app.results()
 
 
 async def test_hangup_of_a_call_nobody_heard_of(fleet: Fleet) -> None:
