@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,46 @@ def ask(address: str, path: str) -> tuple[int, bytes]:
         return response.status, response.read()
     finally:
         connection.close()
+
+
+def doors(pid: int) -> set[str]:
+    """Name what a process on Linux listens at: ports of TCP in hex, and sockets in the file system."""
+    opened = [str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+    inodes = {name[8:-1] for name in opened if name.startswith("socket:[")}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[9] in inodes and words[3] == "0A":
+                found.add(words[1].rpartition(":")[2])
+    for line in Path(f"/proc/{pid}/net/unix").read_text().splitlines()[1:]:
+        words = line.split()
+        # The flag 10000 says that somebody can connect.
+        if words[6] in inodes and (int(words[3], 16) & 0x10000 or len(words) > 7):
+            found.add(line)
+    return found
+
+
+@pytest.mark.slow
+@needs_valkey
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process listens at is read from /proc")
+async def test_workers_listen_nowhere_else(tmp_path: Path) -> None:
+    """A worker can be reached at Plivo's address alone, and the supervisor at the admin address alone.
+
+    Ctrl-C in a terminal, which reaches the group of the supervisor, stops all of them in good order.
+    """
+    async with Machine(tmp_path, BRIDGE_DRAIN_S="0") as machine:
+        ready = await machine.all_ready()
+        public, admin = (f"{int(ready[at].rpartition(':')[2]):04X}" for at in ("listen", "admin"))
+        found = [doors(pid) for pid in (machine.pids[1], machine.pids[2], machine.pid)]
+        groups = {os.getpgid(pid) for pid in machine.pids.values()}
+        status = await machine.stop(signal.SIGINT)
+
+    # What the supervisor keeps open is what the workers listen at.
+    assert [{public}, {public}, {public, admin}] == found
+    assert set(machine.pids.values()) == groups
+    assert 0 == status
+    assert [1, 2] == machine.of("bridge.stopped")
 
 
 @pytest.mark.slow
