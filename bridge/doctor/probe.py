@@ -68,7 +68,8 @@ async def probe(patient: Patient, app_hash: str, base: str = "", *, signed: bool
             allow_redirects=False,
         ) as response:
             text = (await response.content.read(4 * _SHOWN)).decode(errors="replace")
-            shown = " ".join(text.split())[:_SHOWN]
+            words = " ".join(text.split())
+            shown = words if len(words) <= _SHOWN else f"{words[: _SHOWN - 1]}…"
             what = f"status {response.status}" + (f": {shown}" if shown else "")
             instance = response.headers.get(INSTANCE, "")
             return Answer(response.status, what, instance, response.headers.get("Location", ""))

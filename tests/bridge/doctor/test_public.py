@@ -78,6 +78,19 @@ async def test_a_proxy_without_a_bridge(made: Clinic) -> None:
     ) == finding.sentence
 
 
+async def test_a_long_page(made: Clinic) -> None:
+    """Of a long page only the beginning is shown, and that it goes on."""
+
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(text="Welcome\n" * 100)
+
+    made.proxy.change = page
+
+    finding = await made.one("public_url")
+
+    assert finding.sentence.endswith("Welcome Welcome…).")
+
+
 async def test_a_redirect(made: Clinic) -> None:
     """Plivo signs the URL it was given, so a redirect is no way to the bridge."""
 
