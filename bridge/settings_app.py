@@ -70,8 +70,8 @@ class AppSettings(SettingsModel):
         Field(
             ge=1,
             le=10_000,
-            description="requests this app gets at once; others wait for half of app_timeout_s at "
-            "most, and then their callers hear busy_message",
+            description="requests this app gets at once, from all workers together; others wait for "
+            "half of app_timeout_s at most, and then their callers hear busy_message",
         ),
     ] = 200
     breaker_failures: Annotated[

@@ -209,8 +209,8 @@ class Settings(SettingsModel):
         Field(
             ge=10,
             le=1_000_000,
-            description="connections to listen at once, and half of the files the process may open "
-            "at most; a newcomer then gets the place of one that sends no request",
+            description="connections to listen at once, of all workers together, and half of the "
+            "files a process may open at most; a newcomer then gets the place of one that sends no request",
         ),
     ] = 10_000
     recording_grace_s: Annotated[

@@ -118,9 +118,10 @@ class Front:
         return _json(200 if ready else 503, body)
 
     async def _metrics(self, _: web.Request) -> web.Response:
+        # Who does not answer in time is shown as last seen.
+        await asyncio.gather(*(count(w, COUNT_S) for w in self._able()), return_exceptions=True)
+        # Who is gone by now has been added to those of the past.
         workers = self._able()
-        # Who does not answer in time is shown as last seen, except for what is true for a moment.
-        await asyncio.gather(*(count(w, COUNT_S) for w in workers), return_exceptions=True)
         total = self._crew.totals.of({w.number: w.snapshot for w in workers})
         serving = sum(worker.able for worker in workers)
         replaced = CounterMetricFamily(

@@ -27,8 +27,10 @@ MOST_MISSES: Final = 3
 async def watch(worker: Worker) -> None:
     """Look after a worker from when it serves until cancelled."""
     await worker.serving.wait()
+    now = asyncio.get_running_loop().time
     misses = 0
     while True:
+        next_at = now() + LOOK_S
         try:
             alive = await worker.ask("GET", "/healthz", LOOK_S)
         except Unanswered as error:
@@ -39,9 +41,9 @@ async def watch(worker: Worker) -> None:
         else:
             misses = 0
             worker.instance = alive.headers.get(INSTANCE, "")
-        with suppress(Unanswered):
-            await count(worker, LOOK_S)
-        await asyncio.sleep(LOOK_S)
+            with suppress(Unanswered):
+                await count(worker, LOOK_S)
+        await asyncio.sleep(max(0.0, next_at - now()))
 
 
 async def count(worker: Worker, timeout_s: float) -> None:

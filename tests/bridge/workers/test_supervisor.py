@@ -249,6 +249,20 @@ async def test_signal_while_a_worker_starts(begin: Begin) -> None:
     assert [1] == world.noted("start")
 
 
+async def test_signal_while_a_start_is_put_off(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told to stop, nobody waits for the next start of a worker that keeps ending, and the status is 0."""
+    monkeypatch.setattr(restarts, "FIRST_PAUSE_S", 1000.0)
+    world = begin(w2=FAIL)
+    await world.until(lambda: world.noted("start").count(2) == 2 and len(world.noted("start")) == 3)
+    await world.until(lambda: 2 not in world.supervisor.workers)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+    assert 0 == await world.ended()
+    assert [1, 2, 2] == sorted(world.noted("start"))
+
+
 async def test_admin_listener_is_one_for_all(begin: Begin) -> None:
     """It says who the workers are, what they are doing, and what they count together."""
     world = begin(w2=LATE)
@@ -291,6 +305,15 @@ async def test_taken_address(
     (sentence,) = capsys.readouterr().err.splitlines()
     assert sentence.startswith("BRIDGE_LISTEN or BRIDGE_ADMIN_LISTEN cannot be used: ")
     assert [] == world.log
+
+
+def test_run_in_a_loop_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """`run` gives the exit status of all."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+
+        assert 1 == supervisor.run(settings_of(2, BRIDGE_LISTEN=address))
+    assert address in capsys.readouterr().err
 
 
 async def test_program_that_cannot_be_run(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
