@@ -92,6 +92,7 @@ class Serving:
         self._program = program or ("-m", "bridge", "serve")
         self._settings = {**SERVE, **settings}
         self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Future[list[None]] | None = None
         self.lines: list[dict[str, Any]] = []
         self.stderr = ""
 
@@ -128,7 +129,8 @@ class Serving:
             while await self._read():
                 if self.lines[-1]["event"] == "bridge.ready":
                     return self.lines[-1]
-        raise AssertionError(f"it ended before it was ready: {self.lines}")
+        await self.ended()
+        raise AssertionError(f"it ended before it was ready: {self.lines}\n{self.stderr}")
 
     async def logged(self, event: str, **fields: Any) -> dict[str, Any]:
         """Read the log up to a line with that event and these fields, unless it came before."""
@@ -153,11 +155,18 @@ class Serving:
     async def ended(self) -> int:
         """Read the rest of what it says and give the exit status."""
         async with asyncio.timeout(PATIENCE_S):
-            while await self._read():
-                pass
+            await (self._reading or self._read_to_the_end())
             if self._running.stderr is not None:
                 self.stderr += (await self._running.stderr.read()).decode()
             return await self._running.wait()
+
+    def read_on(self) -> None:
+        """Read what it says until it ends, so that a full pipe does not hold it up."""
+        self._reading = asyncio.gather(self._read_to_the_end())
+
+    async def _read_to_the_end(self) -> None:
+        while await self._read():
+            pass
 
     async def _read(self) -> bool:
         if self._running.stdout is None:

@@ -258,7 +258,7 @@ async def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         api_url = await stack.enter_async_context(listening(plivo))
         bridges = []
         for _ in range(2):
-            options: Json = {"plivo_rest": True, "plivo_calls_per_second": 0.1}
+            options: Json = {"plivo_rest": True, "plivo_calls_per_second": 0.5}
             # Bridges in one loop wait for each other's background work when they stop.
             options["shutdown_grace_s"] = 0.1
             options["apps"] = {"DEFAULT": {"url": "http://127.0.0.1:9/"}}
@@ -290,7 +290,7 @@ async def test_queued_calls_are_taken_over_at_once(fleet: list[Bridge]) -> None:
     app = one.runtime.apps["DEFAULT"]
     for n in range(4):
         await one.outbound.place(app, f"+3369999999{n}", timeout_s=30, caller_id="+33187654321")
-    # Each dials one call, and the next one ten seconds later.
+    # The first call leaves at once, and one more each two seconds.
     await _until_dialled(one, 1)
     assert 0 == await two.outbound.waiting()
     draining = asyncio.gather(one.drain())
@@ -311,3 +311,89 @@ async def test_replica_among_others_gives_load_balancers_time(fleet: list[Bridge
     await _until(one, others=0)
 
     assert not await one._needed()
+
+
+class Balancer:
+    """Sends each webhook to the next bridge that is ready, as far as it has noticed."""
+
+    def __init__(self, client: aiohttp.ClientSession) -> None:
+        self._client = client
+        self._ready: list[str] = []
+        self._next = 0
+        self.answered = 0
+        #: Set by whoever wants it to end.
+        self.over = asyncio.Event()
+
+    async def add(self, serving: Serving) -> None:
+        """Take in a bridge that serves."""
+        self._ready.append((await serving.ready())["listen"])
+        serving.read_on()
+
+    async def see_out(self, serving: Serving) -> int:
+        """Take a bridge out once it was not ready twice in a row; gives its exit status."""
+        ready = await serving.logged("bridge.ready")
+        failures = 0
+        while failures < 2:
+            await asyncio.sleep(0.2)
+            async with self._client.get(f"http://{ready['admin']}/readyz") as response:
+                failures = 0 if response.status == 200 else failures + 1
+        self._ready.remove(ready["listen"])
+        return await serving.ended()
+
+    async def post(self, path: str, uuid: str, **form: str) -> bytes:
+        """Send a webhook; nothing but an answer will do."""
+        self._next += 1
+        where = self._ready[self._next % len(self._ready)]
+        data = {**FORM, "CallUUID": uuid, "CallStatus": "in-progress", **form}
+        async with self._client.post(f"http://{where}{path}", data=data) as response:
+            assert 200 == response.status
+            self.answered += 1
+            return await response.read()
+
+    async def calls(self, name: str) -> int:
+        """Let one caller call again and again until it is over; gives how often."""
+        count = 0
+        while not self.over.is_set():
+            uuid = f"{name}-{count}"
+            document = await self.post("/plivo/DEFAULT/answer", uuid)
+            for keys in "12":
+                path = urlsplit(link(document, "action")).path
+                document = await self.post(path, uuid, Digits=keys)
+            await self.post("/plivo/DEFAULT/hangup", uuid, **ENDED)
+            count += 1
+        return count
+
+
+@needs_valkey
+@pytest.mark.slow
+async def test_rolling_deploy_is_not_noticed(tmp_path: Path) -> None:
+    """Two bridges are replaced one after the other under load: every webhook is answered, once."""
+    app = RecordingApp([ASK] * 100_000)
+    await app.start()
+    options = {
+        "BRIDGE_STORE": url_for(shared_server(), tmp_path),
+        "BRIDGE_APP_URL": app.url,
+        "BRIDGE_VERIFY_SIGNATURES": "false",
+        "BRIDGE_DRAIN_S": "1.5",
+    }
+    async with AsyncExitStack() as stack:
+        balancer = Balancer(await stack.enter_async_context(aiohttp.ClientSession()))
+        old = [await stack.enter_async_context(Serving(**options)) for _ in range(2)]
+        for one in old:
+            await balancer.add(one)
+        calling = asyncio.gather(*(balancer.calls(f"c{n}") for n in range(4)))
+        for one in old:
+            await balancer.add(await stack.enter_async_context(Serving(**options)))
+            before = balancer.answered
+            one.send()
+            assert 0 == await balancer.see_out(one)
+            assert balancer.answered > before
+        balancer.over.set()
+        count = sum(await calling)
+        finals = await app.heard(count, final=True)
+    await app.stop()
+
+    assert count > 4
+    assert (count, count) == (len(finals), len({final["callid"] for final in finals}))
+    # Each call asks for its first command and tells two results; the last answer is never used.
+    assert 3 * count == len(app.asked)
