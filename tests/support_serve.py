@@ -92,7 +92,7 @@ class Serving:
         self._program = program or ("-m", "bridge", "serve")
         self._settings = {**SERVE, **settings}
         self._process: asyncio.subprocess.Process | None = None
-        self._reading: asyncio.Future[list[None]] | None = None
+        self._reading: asyncio.Future[tuple[None]] | None = None
         self.lines: list[dict[str, Any]] = []
         self.stderr = ""
 
