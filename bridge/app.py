@@ -13,14 +13,16 @@ from aiohttp import web
 from bridge.assets import asset
 from bridge.breaks import Breaks
 from bridge.clock import SystemClock
-from bridge.door import Door, most_connections
+from bridge.door import IDLE_S, NEVER_S, Door, most_connections
 from bridge.draining import Draining
+from bridge.duties import Duty
 from bridge.hangups import Hangups
 from bridge.health import Health
 from bridge.json_rpc.api import Api
 from bridge.json_rpc.endpoint import Endpoint
 from bridge.media import Library, MediaServer
 from bridge.metrics import Metrics
+from bridge.open_commands import counted
 from bridge.operators.admin import Admin
 from bridge.outbound.service import Outbound
 from bridge.outbox import Outbox
@@ -36,7 +38,6 @@ from bridge.rooms import Rooms
 from bridge.rt_client import AppTransport, RtApp
 from bridge.runtime import App, Runtime
 from bridge.session import Session
-from bridge.state import load, open_command
 from bridge.store import open_store
 from bridge.store.protocol import StoreError
 from bridge.stored_apps import StoredApps
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from bridge.clock import Clock
     from bridge.rt_client import RtTransport
     from bridge.settings import Settings
-    from bridge.store.protocol import Store, Versioned
+    from bridge.store.protocol import Store
 
 RestT = TypeVar("RestT", bound=RestTransport)
 
@@ -56,8 +57,6 @@ log = structlog.get_logger()
 
 #: Plivo closes idle connections early; one that may be dead makes a POST's outcome unknown.
 REST_KEEPALIVE_S = 4.0
-#: Calls read at once at the start.
-CALLS_AT_ONCE = 500
 #: Longest a bridge that stops tries to tell the other replicas that it is gone, in s.
 LEAVE_S = 2.0
 #: What is cut off has so long to come to its end, in s; aiohttp takes 0 for no limit.
@@ -99,7 +98,8 @@ class Bridge:
         self.runtime = runtime = make_runtime(
             settings, self.store, secret, self._clock, transport, self._rest(PlivoRest)
         )
-        await self._count_open_commands(runtime)
+        if not self.store.shared:
+            runtime.open_commands.update(await counted(self.store))
         self.session = session = Session(runtime, RestActions(runtime))
         self.outbox = Outbox(runtime)
         self.hangups = Hangups(runtime, session, self.outbox)
@@ -118,7 +118,7 @@ class Bridge:
         )
         asset("music")  # synthesised now rather than while a caller waits
         self.door = self.health.door = Door(
-            most_connections(settings.each(settings.max_connections))
+            most_connections(settings.each(settings.max_connections)), take=webhooks.take
         )
         public = web.Application(
             client_max_size=settings.max_webhook_bytes, middlewares=[self.door.middleware()]
@@ -135,26 +135,16 @@ class Bridge:
         admin.add_routes(self.health.routes())
         admin.add_routes(Admin(runtime, session, self.hangups, self.breaks, self.looks).routes())
         await session.replicas.join()
-        self._listener = await self._place.open(self.door, await self._runner(public))
+        self._listener = await self._place.open(self.door, await self._runner(public, NEVER_S))
         await self._place.open_admin(await self._runner(admin))
         self.port, self.admin_port = self._place.port, self._place.admin_port
-        reconciler = Reconciler(runtime, self.hangups)
+        reconciler = Reconciler(runtime, self.hangups, Duty(runtime, session.replicas, "house"))
         self._loops = [
             spawn(self.outbox.run(), "outbox"),
             spawn(reconciler.run(), "reconciler"),
             spawn(self.outbound.run(), "outbound"),
             spawn(self.stored_apps.run(), "stored apps"),
         ]
-
-    async def _count_open_commands(self, runtime: Runtime) -> None:
-        live = await self.store.live_calls()
-        # Many at a time: over a network each would wait for the answer about the one before.
-        for at in range(0, len(live), CALLS_AT_ONCE):
-            chunk = live[at : at + CALLS_AT_ONCE]
-            found = await asyncio.gather(*map(self.store.load_call, chunk))
-            for callid, stored in zip(chunk, found, strict=True):
-                if stored is not None:
-                    _count_open_command(runtime, callid, stored)
 
     async def drain(self) -> None:
         """Be not ready, dial nobody, and answer on while somebody may need it (bridge.draining)."""
@@ -195,6 +185,7 @@ class Bridge:
         if self._listener is not None:
             self._listener.close()
             self.door.close()
+            await self.draining.within(self.door.finish(), "answer")
         for runner in self._runners[:1]:
             await self._close(runner)
         await self.draining.within(finished(), "finish")
@@ -223,9 +214,13 @@ class Bridge:
                 await server.shutdown(CUT_OFF_S)
         await runner.cleanup()
 
-    async def _runner(self, app: web.Application) -> web.AppRunner:
+    async def _runner(self, app: web.Application, keepalive_s: float = IDLE_S) -> web.AppRunner:
         runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=CUT_OFF_S
+            app,
+            access_log=None,
+            handle_signals=False,
+            keepalive_timeout=keepalive_s,
+            shutdown_timeout=CUT_OFF_S,
         )
         await runner.setup()
         self._runners.append(runner)
@@ -251,17 +246,6 @@ class Bridge:
             settings.plivo_auth_tokens[0].get_secret_value(),
             timeout_s=4.0,
         )
-
-
-def _count_open_command(runtime: Runtime, callid: int, stored: Versioned) -> None:
-    try:
-        command = open_command(load(stored.blob, stored.version))
-    except (ValueError, TypeError, LookupError) as error:
-        # Of another release perhaps; one call must not keep the others waiting.
-        log.error("call.unreadable", call=callid, why=type(error).__name__)
-        return
-    if command is not None:
-        runtime.open_commands[command] += 1
 
 
 def make_runtime(  # noqa: PLR0917 - the parts a runtime is made of

@@ -9,6 +9,7 @@ from pydantic_core import to_json
 
 from bridge.breaker import BreakerState
 from bridge.draining import Phase
+from bridge.open_commands import open_commands
 from bridge.store.protocol import StoreError
 
 if TYPE_CHECKING:
@@ -56,13 +57,14 @@ class Health:
         """
         leaving = self._draining.phase is not Phase.SERVING
         checks = {"store": "ok", "process": "draining" if leaving else "ok"}
+        waiting: dict[str, int | None] = {"outbound": None}
         try:
             await self._runtime.store.ping()
+            waiting["outbound"] = await self._outbound.waiting()
         except StoreError as error:
             checks["store"] = str(error)
         ready = all(check == "ok" for check in checks.values())
         status = "ready" if ready else "not ready"
-        waiting = {"outbound": self._outbound.waiting}
         told: dict[str, object] = {"status": status, "checks": checks, "waiting": waiting}
         if leaving:
             told["draining"] = await self._draining.told()
@@ -82,8 +84,6 @@ class Health:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         metrics = self._runtime.metrics
-        metrics.set_open_commands(self._runtime.open_commands)
-        metrics.set_outbound_waiting(self._outbound.waiting)
         leaving = self._draining.phase is not Phase.SERVING
         metrics.set_draining(self._draining.gone_within_s, is_leaving=leaving)
         for app, desk in self._runtime.desks:
@@ -96,6 +96,8 @@ class Health:
         try:
             metrics.set_calls_live(await store.count_live())
             metrics.set_outbox_pending(await store.outbox_size(DELIVERIES))
+            metrics.set_outbound_waiting(await self._outbound.waiting())
+            metrics.set_open_commands(await open_commands(self._runtime))
         except StoreError:
             metrics.error("", "STORE_UNAVAILABLE")
             up = False

@@ -1,4 +1,7 @@
-"""Housekeeping: calls whose hangup webhook never came, and what has outlived its retention."""
+"""Housekeeping: calls whose hangup webhook never came, and what has outlived its retention.
+
+Of several replicas one keeps house (bridge.duties), so that Plivo is asked once about each call.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from bridge.open_commands import Tally
 from bridge.plivo.rest_errors import PlivoRestError
 from bridge.rt_client import RtApp
 from bridge.runtime import App
 from bridge.settings_model import AppSettings
 from bridge.state import CallState, load
+from bridge.store.protocol import StoreError
 
 if TYPE_CHECKING:
+    from bridge.duties import Duty
     from bridge.hangups import Hangups
     from bridge.runtime import Runtime
 
@@ -31,9 +37,11 @@ AGAIN_AFTER: Final = 0.1
 class Reconciler:
     """Ends calls that Plivo no longer knows, and purges old ones."""
 
-    def __init__(self, runtime: Runtime, hangups: Hangups) -> None:
+    def __init__(self, runtime: Runtime, hangups: Hangups, duty: Duty) -> None:
         self._runtime = runtime
         self._hangups = hangups
+        self._duty = duty
+        self._tally = Tally(runtime)
         #: Stale calls that were looked up, and when.
         self._checked: dict[int, float] = {}
 
@@ -41,7 +49,10 @@ class Reconciler:
         """Keep house for ever."""
         while True:
             try:
-                await self.round()
+                if await self._duty.mine():
+                    await self.round()
+            except StoreError as error:
+                log.error("reconcile.store", why=str(error))
             except Exception:
                 log.exception("reconcile.fault")
             await self._runtime.clock.sleep(INTERVAL_S)
@@ -61,6 +72,7 @@ class Reconciler:
         purged = await runtime.store.purge(now, now - settings.call_retention_s)
         if purged:
             log.info("store.purged", calls=purged)
+        await self._tally.renew()
 
     async def _to_check(self, now: float) -> list[int]:
         """Choose the stale calls of this round: those never looked up, then the longest ago."""

@@ -1,8 +1,8 @@
 """Which other processes share the store, whether they live, and the turns they are in the middle of.
 
-Every replica renews a record of its own each second, and looks at those of the others. Clocks of
+Every replica renews a record of its own twice a second, and looks at those of the others. Clocks of
 machines are never compared: a replica counts as dead when its record did not change between so many
-looks in a row. That only decides who goes on with a turn; what keeps a replica that was taken for
+looks in a row, which are counted across those who look. That only decides who goes on with a turn; what keeps a replica that was taken for
 dead from overwriting anything is the version of the call (docs/adr/0013).
 """
 
@@ -19,11 +19,11 @@ from bridge.draining import GLANCE_S
 from bridge.standing import Standing, dump_standing, load_standing
 from bridge.state import Phase, load
 from bridge.store.patience import deadline
-from bridge.store.protocol import Commit, Conflict, RecordWrite, StoreError
+from bridge.store.protocol import Commit, Conflict, RecordRow, RecordWrite, StoreError
 from bridge.tasks import spawn
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from bridge.runtime import Runtime
     from bridge.state import CallState
@@ -36,9 +36,11 @@ KIND: Final = "replica"
 #: The kind of the records of calls that ended before their app heard of them.
 OVER: Final = "over"
 #: How often a replica says so, and looks at the others, in s.
-BEAT_S: Final = 1.0
+BEAT_S: Final = 0.5
 #: So many looks in a row without a change, and it is dead.
-MOST_MISSES: Final = 3
+MOST_MISSES: Final = 4
+#: After so many its record is deleted: every replica that lives tells the others of it.
+MOST_LOOKS: Final = 20
 #: After so long (s) the record of a dead replica may be purged; far more than clocks differ.
 KEPT_S: Final = 3600.0
 #: How often a turn of another replica is looked at by who waits for it, in s.
@@ -64,19 +66,17 @@ class Replicas:
         #: Nobody reads the record while it is written: two writes at once would be a conflict.
         self._beating = asyncio.Lock()
         self._drains = False
-        #: Whether this replica has calls to dial.
-        self.dials: Callable[[], bool] = lambda: False
-        #: Told when another one dials no more, for it drains, left or died.
+        #: Told when another one drains, left or died: its duties are anybody's (bridge.duties).
         self.when_one_goes: Callable[[], None] = lambda: None
 
     async def join(self) -> None:
         """Say that we live, before the first turn of ours, and go on saying so until `leave`."""
         if self._runtime.store.shared:
-            await asyncio.gather(self._beat(), self._look())
+            await self._look_and_beat()
             self._running = spawn(self._run(), "replicas", daemon=True)
 
     async def drain(self) -> None:
-        """Say at once that we dial no more and are about to leave; turns go on being ours."""
+        """Say at once that we are about to leave: our duties are anybody's, our turns go on being ours."""
         self._drains = True
         if self._running is not None:
             with suppress(StoreError, TimeoutError):
@@ -97,10 +97,15 @@ class Replicas:
         while True:
             await asyncio.sleep(BEAT_S)
             try:
-                await asyncio.gather(self._beat(), self._look())
+                await self._look_and_beat()
             except StoreError as error:
                 # Nobody can say that he lives: those who were seen last keep their places.
                 log.warning("replicas.store", why=str(error))
+
+    async def _look_and_beat(self) -> None:
+        # In this order: what we see is told with it.
+        await self._look()
+        await self._beat()
 
     async def lives(self, instance: str) -> bool:
         """Tell whether another replica lives, as far as this one can know."""
@@ -111,9 +116,10 @@ class Replicas:
             self._seen[instance] = (row.version, 0)
         return self._seen[instance][1] < MOST_MISSES
 
-    def sharers(self) -> int:
-        """Count the replicas that dial, this one included: they share the account's pace."""
-        return 1 + sum(other.dials for other in self._others.values())
+    async def serves(self, instance: str) -> bool:
+        """Tell whether another replica lives and does not drain, so that its duties are its."""
+        other = self._others.get(instance)
+        return not (other is not None and other.drains) and await self.lives(instance)
 
     def ready(self) -> int:
         """Count the others that live and do not drain."""
@@ -132,9 +138,9 @@ class Replicas:
 
     async def _beat(self) -> None:
         async with self._beating:
-            standing = Standing(dials=self.dials() and not self._drains, drains=self._drains)
             try:
-                await self._write(dump_standing(standing))
+                missed = {name: seen for name, seen in self._seen.items() if seen[1]}
+                await self._write(dump_standing(Standing(self._drains, missed=missed)))
             except Conflict:
                 # Purged, or lost with the server's memory.
                 await self._reread()
@@ -151,27 +157,47 @@ class Replicas:
 
     async def _look(self) -> None:
         rows = await self._runtime.store.list_records(KIND, limit=10_000)
-        seen: dict[str, tuple[int, int]] = {}
-        for row in rows:
-            version, misses = self._seen.get(row.key, (row.version, -1))
-            changed = version != row.version
-            seen[row.key] = (row.version, 0 if changed else min(misses + 1, MOST_MISSES))
-        self._seen = seen
+        standings = {row.key: load_standing(row.blob) for row in rows}
+        self._seen = seen = {row.key: (row.version, self._misses(row, standings)) for row in rows}
         others = {
-            row.key: load_standing(row.blob)
-            for row in rows
-            if row.key != self._me and seen[row.key][1] < MOST_MISSES
+            name: standing
+            for name, standing in standings.items()
+            if name != self._me and seen[name][1] < MOST_MISSES
         }
         went = [
             name
             for name, before in self._others.items()
             if not before.drains and (name not in others or others[name].drains)
         ]
+        for name, (version, misses) in seen.items():
+            if misses >= MOST_LOOKS and name != self._me:
+                await self._forget(name, version)
         self._others = others
         self._runtime.lacking.clear()
         self._runtime.lacking.update(*(other.lacks for other in others.values()))
         if went:
             self.when_one_goes()
+
+    def _misses(self, row: RecordRow, standings: Mapping[str, Standing]) -> int:
+        """Count the looks between which a record did not change: our own, or those of others.
+
+        Who was just started takes over what others have counted: where replicas die one after the
+        other, none may live long enough to see for itself that another one is dead.
+        """
+        version, misses = self._seen.get(row.key, (row.version, -1))
+        counts = [misses + 1 if version == row.version else 0]
+        for standing in standings.values():
+            counted, looks = standing.missed.get(row.key, (0, 0))
+            if counted == row.version:
+                counts.append(looks)
+        return min(max(counts), MOST_LOOKS)
+
+    async def _forget(self, name: str, version: int) -> None:
+        """Delete the record of somebody long dead; one that returns writes another."""
+        with suppress(Conflict):
+            await self._runtime.store.commit(
+                Commit(records=[RecordWrite(KIND, name, version, None)])
+            )
 
 
 class Elsewhere:

@@ -38,7 +38,8 @@ class App:
 class Runtime:
     """Everything outside of one call. `rest` is None when Plivo's REST API is switched off.
 
-    `open_commands` counts the commands of live calls by name and version; `voices` remembers the
+    `open_commands` counts the commands of live calls by name and version, where this is the only
+    process on the store (bridge.open_commands); `voices` remembers the
     Plivo voices that were chosen for the voices of apps; at the `desks` the apps are asked.
     `lacking` are versions of commands which another replica does not know. `instance` names this
     process.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
@@ -17,28 +18,29 @@ for _command in COMMANDS:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One replica: whether it has calls to dial, and whether it is about to leave.
+    """One replica: whether it is about to leave, and whom it misses.
 
-    `lacks` are the versions of commands which this process knows and that one does not.
+    `lacks` are the versions of commands which this process knows and that one does not. `missed`
+    are replicas whose record did not change: its version, and between how many looks.
     """
 
-    dials: bool = False
     drains: bool = False
     lacks: frozenset[tuple[str, int]] = frozenset()
+    missed: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def dump_standing(standing: Standing) -> bytes:
     """Give the stored form, with the versions of commands this process knows."""
-    said = {"dials": standing.dials, "drains": standing.drains, "commands": KNOWN}
-    return to_json(said)
+    return to_json({"drains": standing.drains, "commands": KNOWN, "missed": dict(standing.missed)})
 
 
 def load_standing(blob: bytes) -> Standing:
     """Read what another replica says; one of another release may say less, or more."""
     try:
         said = from_json(blob)
-        dials, drains = said.get("dials") is True, said.get("drains") is True
-        return Standing(dials, drains, _lacking(said["commands"]))
+        return Standing(
+            said.get("drains") is True, _lacking(said["commands"]), _missed(said.get("missed", {}))
+        )
     except (ValueError, TypeError, LookupError, AttributeError):
         return Standing()
 
@@ -50,6 +52,10 @@ def _lacking(theirs: dict[str, Any]) -> frozenset[tuple[str, int]]:
         for version in versions
         if version not in theirs.get(name, ())
     )
+
+
+def _missed(theirs: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    return {name: (int(version), int(looks)) for name, (version, looks) in theirs.items()}
 
 
 __all__ = ["KNOWN", "Standing", "dump_standing", "load_standing"]

@@ -321,7 +321,8 @@ class Transaction:
         self.change.records += await self.indexed()
         await self.runtime.store.commit(self.change)
         state.version = version
-        self._count(open_command(state))
+        if not self.runtime.store.shared:
+            self._count(open_command(state))
 
     def _count(self, now: tuple[str, int] | None) -> None:
         counts = self.runtime.open_commands

@@ -2,6 +2,9 @@
 
 The order of commits is the contract (docs/adr/0009): `sending` is stored before the request leaves,
 and an intent in that phase is never dialled again, whatever happens to the process or the reply.
+
+Of several replicas one dials (bridge.duties), so that the order is fair and the pace is kept for all
+of them together: every dial is committed together with the duty, and refused to whoever lost it.
 """
 
 from __future__ import annotations
@@ -12,12 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from bridge.duties import Duty
 from bridge.outbound.intents import Intent, Phase, entry_url
 from bridge.outbound.lost import watch_row
 from bridge.outbound.queue import FairQueue, Pace
 from bridge.plivo.rest_errors import PlivoRestError, PlivoThrottled, PlivoUnavailable
 from bridge.store.protocol import Conflict, StoreError
 from bridge.stored_apps import KIND as APP_RECORD
+from bridge.stored_apps import loaded
 from bridge.tasks import spawn
 
 if TYPE_CHECKING:
@@ -31,14 +36,16 @@ log = structlog.get_logger()
 
 #: Requests in flight at once; each may take as long as Plivo's answer.
 MOST_IN_FLIGHT: Final = 16
-#: How often the store is asked for intents that nobody here knows, in s: of a process that died.
+#: How often the store is asked for intents that nobody here knows, in s, and who dials.
 RESCAN_S: Final = 60.0
-#: A replica keeps its part of the pace for so long after its last call, in s.
-SHARED_FOR_S: Final = 5.0
+#: How often whoever dials for others looks for intents they have stored, in s.
+LOOK_S: Final = 0.5
+#: After a fault of the store it is asked again, in s.
+AGAIN_S: Final = 1.0
 
 
 class Dispatcher:
-    """The queue of this process and the task that empties it."""
+    """The queue of all replicas, where this one dials, and the task that empties it."""
 
     def __init__(
         self,
@@ -54,31 +61,25 @@ class Dispatcher:
         self._endings = endings
         self._queue = FairQueue()
         self._pace = Pace(runtime.settings.plivo_calls_per_second)
-        self._sharers = replicas.sharers
-        self._left_at = -inf
+        self._duty = Duty(runtime, replicas, "dial")
+        self._dials = False
+        self._replicas = replicas
         self._scan_at = -inf
-        replicas.dials = self._dials
+        #: Intents in the store that no scan finds: of another release.
+        self._odd = 0
         replicas.when_one_goes = self.rescan
         self._wake = asyncio.Event()
         self._flying: set[str] = set()
         self.stopping = False
 
-    def _dials(self) -> bool:
-        """Tell whether this process takes part in the pace: it has calls to dial, or just had."""
-        return len(self._queue) > 0 or self._runtime.clock.now() - self._left_at < SHARED_FOR_S
-
-    def __len__(self) -> int:
-        """Count the intents that wait to be dialled."""
-        return len(self._queue)
-
     def add(self, intent: Intent, *, first: bool = False) -> None:
-        """Let a stored intent wait for its turn."""
-        if intent.hash not in self._flying:
+        """Let a stored intent wait for its turn; where another replica dials it is found by that."""
+        if self._dials and intent.hash not in self._flying:
             self._queue.add(intent.app, intent.hash, first=first)
             self._wake.set()
 
     def rescan(self) -> None:
-        """Look for intents at once: another replica dials no more, and may have left some."""
+        """Look at once who dials and what waits: another replica left, drains, or died."""
         self._scan_at = -inf
         self._wake.set()
 
@@ -91,48 +92,104 @@ class Dispatcher:
         """Dial until `stop`."""
         while not self.stopping:
             self._wake.clear()
-            now = self._runtime.clock.now()
-            if now >= self._scan_at:
-                self._scan_at = now + RESCAN_S
-                await self._scan()
-            wait_s = self._pace.wait_s(now)
-            if wait_s <= 0:
-                if self._take(now):
-                    continue
-                wait_s = RESCAN_S
-            await self._runtime.clock.wait(self._wake, min(wait_s, self._scan_at - now))
+            wait_s = AGAIN_S
+            try:
+                wait_s = await self._dial_next()
+            except StoreError as error:
+                log.error("outbound.store", why=str(error))
+            except Exception:
+                log.exception("outbound.fault")
+            if wait_s > 0:
+                await self._runtime.clock.wait(self._wake, wait_s)
 
-    def _take(self, now: float) -> bool:
-        """Begin to dial the next one; False = nothing waits, or too much is in flight."""
-        token = self._queue.take() if len(self._flying) < MOST_IN_FLIGHT else None
-        if token is None:
-            return False
-        self._pace.left(now, self._sharers())
-        self._left_at = now
-        self._flying.add(token)
-        spawn(self._dial(token), f"outbound:{token}")
-        return True
+    async def _dial_next(self) -> float:
+        """Dial the next one if it is time and ours to do; give the time until the next look, in s."""
+        now = self._runtime.clock.now()
+        before, self._dials = self._dials, await self._duty.mine()
+        if not self._dials:
+            self._queue = FairQueue()
+            return RESCAN_S
+        if not before:
+            self._scan_at = -inf
+            if self._duty.inherited:
+                # Whoever dialled before may have done so just now.
+                self._pace.left(now)
+        await self._look(now)
+        wait_s = self._pace.wait_s(now)
+        if wait_s <= 0 and len(self._flying) < MOST_IN_FLIGHT:
+            token = self._queue.take()
+            if token is not None:
+                await self._dial(token)
+                return 0.0
+        longest_s = LOOK_S if self._replicas.ready() else RESCAN_S
+        return min(wait_s or longest_s, longest_s, self._scan_at - now)
 
-    async def _scan(self) -> None:
-        """Find intents that a process before this one, or beside it, has left."""
+    async def _look(self, now: float) -> None:
+        """Find what others have stored and, once a minute, whatever there is.
+
+        A failing look ends nothing: what is known already can be dialled.
+        """
+        everything = now >= self._scan_at
+        if not everything and not self._replicas.ready():
+            return
+        if everything:
+            self._scan_at = now + RESCAN_S
         try:
-            async for intent in self._ledger.queued():
-                self.add(intent)
+            await self._find(everything=everything)
         except StoreError as error:
+            self._scan_at = now + AGAIN_S
             log.error("outbound.store", why=str(error))
         except Exception:
             log.exception("outbound.fault")
 
+    async def _find(self, *, everything: bool) -> None:
+        waiting = await self._ledger.waiting()
+        missing = waiting - self._odd - len(self._queue)
+        if missing <= 0 and not everything:
+            return
+        found: list[Intent] = []
+        known = 0
+        async for intent in self._ledger.queued():
+            if intent.hash in self._queue or intent.hash in self._flying:
+                known += 1
+                continue
+            found.append(intent)
+            if len(found) == missing and not everything:
+                break
+        else:
+            self._odd = max(0, waiting - known - len(found))
+        # They came newest first, since those are what others have just stored.
+        for intent in reversed(found):
+            self.add(intent)
+
     async def _dial(self, token: str) -> None:
+        """Commit that an intent is dialled, and dial it."""
         try:
             intent = await self._claimed(token)
-            if intent is not None:
-                await self._send(intent)
         except Conflict:
             # Another process was faster, or a webhook: it is theirs.
             log.info("outbound.taken", intent=token)
+            if self._runtime.store.shared:
+                # Or the duty is, and was lost with the server's memory: then this one still waits.
+                self._scan_at = min(self._scan_at, self._runtime.clock.now() + AGAIN_S)
+            return
+        except StoreError:
+            # What was not stored is found again.
+            self._scan_at = -inf
+            raise
+        if intent is not None:
+            self._pace.left(self._runtime.clock.now())
+            self._flying.add(token)
+            spawn(self._sent(intent), f"outbound:{token}")
+
+    async def _sent(self, intent: Intent) -> None:
+        try:
+            await self._send(intent)
+        except Conflict:
+            # A webhook of the call was faster.
+            log.info("outbound.taken", intent=intent.hash)
         finally:
-            self._flying.discard(token)
+            self._flying.discard(intent.hash)
             self._wake.set()
 
     async def _claimed(self, token: str) -> Intent | None:
@@ -150,14 +207,17 @@ class Dispatcher:
                 await self._endings.rejected(intent, "its app is gone")
                 return None
             intent.phase, intent.sent_at = Phase.SENDING, now
-            await self._ledger.commit(intent, watch_row(intent))
+            async with self._duty.fence() as fence:
+                await self._ledger.commit(intent, watch_row(intent), fence=fence)
             return intent
 
     async def _has_app(self, app_hash: str) -> bool:
-        """Tell whether there is such an app, be it one that another process has made just now."""
-        if app_hash in self._runtime.apps:
+        """Tell whether there is such an app: another process may have made or deleted it just now."""
+        app = self._runtime.apps.get(app_hash)
+        if app is not None and not app.stored:
             return True
-        return await self._runtime.store.load_record(APP_RECORD, app_hash) is not None
+        row = await self._runtime.store.load_record(APP_RECORD, app_hash)
+        return row is not None and not loaded(row).deleted
 
     async def _send(self, intent: Intent) -> None:
         public_url = self._runtime.settings.public_url
@@ -201,7 +261,7 @@ class Dispatcher:
                 intent.phase = Phase.QUEUED
                 await self._ledger.commit(intent)
                 held_s = self._pace.hold(self._runtime.clock.now())
-                log.warning("outbound.held", seconds=held_s, waiting=len(self) + 1)
+                log.warning("outbound.held", seconds=held_s, waiting=len(self._queue) + 1)
                 self._flying.discard(token)
                 self.add(intent, first=True)
             else:

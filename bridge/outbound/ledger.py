@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from bridge.locks import Locks
-from bridge.outbound.intents import KIND, SCOPES, Intent, dump, load, new_hash
+from bridge.outbound.intents import KIND, SCOPES, Intent, Phase, dump, load, new_hash
 from bridge.store.protocol import Commit, Conflict, RecordWrite
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from bridge.runtime import Runtime
     from bridge.store.protocol import OutboxRow
@@ -36,7 +36,9 @@ class Ledger:
             try:
                 await self.commit(intent)
             except Conflict:
-                continue
+                # A commit whose answer was lost is repeated, and whoever dials may have been faster.
+                if not _same(await self.read(intent.hash), intent):
+                    continue
             return
         raise AssertionError(f"{_TRIES} hashes in a row were taken")
 
@@ -58,16 +60,27 @@ class Ledger:
             expires_at=expires if intent.done else None,
         )
 
-    async def commit(self, intent: Intent, *rows: OutboxRow) -> None:
-        """Store an intent, and rows of the outbox with it. Raises Conflict when another wrote it."""
-        change = Commit(records=[self.written(intent)], outbox=list(rows))
+    async def commit(
+        self, intent: Intent, *rows: OutboxRow, fence: Sequence[RecordWrite] = ()
+    ) -> None:
+        """Store an intent, and rows of the outbox with it. Raises Conflict when another wrote it.
+
+        `fence` are records that must not have changed either.
+        """
+        change = Commit(records=[self.written(intent), *fence], outbox=list(rows))
         await self._runtime.store.commit(change)
         intent.version += 1
 
+    async def waiting(self) -> int:
+        """Count the intents that wait to be dialled, whoever took them."""
+        return await self._runtime.store.count_records(KIND, SCOPES[Phase.QUEUED])
+
     async def queued(self) -> AsyncIterator[Intent]:
-        """Give the intents that wait to be dialled, oldest first."""
+        """Give the intents that wait to be dialled, newest first."""
         after: tuple[float, str] | None = None
-        while rows := await self._runtime.store.list_records(KIND, scope="queued", after=after):
+        while rows := await self._runtime.store.list_records(
+            KIND, scope=SCOPES[Phase.QUEUED], after=after, newest_first=True
+        ):
             for row in rows:
                 try:
                     intent = load(row.blob, row.version)
@@ -77,6 +90,14 @@ class Ledger:
                 else:
                     yield intent
             after = rows[-1].sort, rows[-1].key
+
+
+def _same(stored: Intent | None, made: Intent) -> bool:
+    """Tell whether that is the intent just made, however far it may have got."""
+    if stored is None:
+        return False
+    theirs = (stored.app, stored.number, stored.created_at)
+    return theirs == (made.app, made.number, made.created_at)
 
 
 __all__ = ["Ledger"]

@@ -47,7 +47,6 @@ class Pace:
     """At most so many calls per second, evenly spread (Plivo's page "Account limits").
 
     `hold` makes everything wait: 1 s, then twice as long each time, 30 s at most; `go` ends that.
-    Replicas share the pace: each of so many that have calls to dial takes its part of it.
     """
 
     _LONGEST_HOLD_S = 30.0
@@ -61,9 +60,9 @@ class Pace:
         """Give the time until the next call may leave."""
         return max(0.0, self._next - now)
 
-    def left(self, now: float, sharers: int = 1) -> None:
-        """Take note that a call leaves now, while so many replicas dial, this one included."""
-        self._next = max(self._next, now + self._interval_s * sharers)
+    def left(self, now: float) -> None:
+        """Take note that a call leaves now."""
+        self._next = max(self._next, now + self._interval_s)
 
     def hold(self, now: float) -> float:
         """Let nothing leave for a while; gives how long."""

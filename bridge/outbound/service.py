@@ -42,6 +42,8 @@ class Outbound:
         self._ledger = session.arrivals.ledger
         self._dispatcher: Dispatcher | None = None
         self._stopping = False
+        #: Calls that are counted and stored at this moment.
+        self._placing = 0
         if runtime.rest is not None:
             endings = Endings(runtime, self._ledger, hangups)
             self._dispatcher = Dispatcher(
@@ -50,10 +52,9 @@ class Outbound:
             lost = Lost(runtime, runtime.rest, self._ledger, endings, outbox)
             outbox.handlers[ROW] = lost.look
 
-    @property
-    def waiting(self) -> int:
-        """Count the calls that wait to be dialled."""
-        return 0 if self._dispatcher is None else len(self._dispatcher)
+    async def waiting(self) -> int:
+        """Count the calls that wait to be dialled, by this or any other replica. Raises StoreError."""
+        return 0 if self._dispatcher is None else await self._ledger.waiting()
 
     async def place(
         self, app: App, number: str, *, timeout_s: int, caller_id: str, cdr_field: str = ""
@@ -70,8 +71,6 @@ class Outbound:
         if self._stopping:
             raise NotQueued("DRAINING", "the bridge is being stopped: ask again in a moment")
         most = self._runtime.settings.outbound_queue_limit
-        if len(dispatcher) >= most:
-            raise NotQueued("QUEUE_FULL", f"{most} calls wait to be dialled: ask again later")
         intent = Intent(
             hash="",
             app=app.hash,
@@ -81,9 +80,17 @@ class Outbound:
             created_at=self._runtime.clock.now(),
             cdr_field=cdr_field,
         )
-        await self._ledger.add(intent)
+        self._placing += 1
+        try:
+            # Those that are being stored just now may be counted twice, but are never left out.
+            waiting = await self.waiting() + self._placing
+            if waiting > most:
+                raise NotQueued("QUEUE_FULL", f"{most} calls wait to be dialled: ask again later")
+            await self._ledger.add(intent)
+        finally:
+            self._placing -= 1
         self._runtime.metrics.outbound(app.hash, "queued")
-        log.info("outbound.queued", app=app.hash, intent=intent.hash, waiting=len(dispatcher) + 1)
+        log.info("outbound.queued", app=app.hash, intent=intent.hash, waiting=waiting)
         dispatcher.add(intent)
         return intent.hash
 

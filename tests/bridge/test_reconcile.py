@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from support_e2e import command
 from support_shell import RestStub, Shell, shell
 
+from bridge.duties import Duty
 from bridge.plivo.rest_errors import PlivoUnavailable
 from bridge.reconcile import INTERVAL_S, LONGEST_CALL_S, MOST_PER_ROUND, Reconciler
 from bridge.state import dump
@@ -33,6 +34,12 @@ async def here(rest: RestStub) -> AsyncIterator[Shell]:
         yield made
 
 
+def keeper(here: Shell) -> Reconciler:
+    """Keep house in this shell."""
+    duty = Duty(here.runtime, here.session.replicas, "house")
+    return Reconciler(here.runtime, here.hangups, duty)
+
+
 async def pass_by(here: Shell, reconciler: Reconciler, rounds: int) -> None:
     """Let so many rounds happen, one a minute."""
     for _ in range(rounds):
@@ -49,7 +56,7 @@ async def test_dead_calls_behind_many_live_ones_are_found(here: Shell, rest: Res
         await here.answer(f"dead{number}")
     rest.live = {f"live{number}" for number in range(3 * MOST_PER_ROUND)}
     here.clock.advance(STALE_S + 1)
-    await pass_by(here, Reconciler(here.runtime, here.hangups), 4)
+    await pass_by(here, keeper(here), 4)
 
     assert 3 * MOST_PER_ROUND == await here.store.count_live()
     assert 10 == len([uuid for uuid in rest.looks if uuid.startswith("dead")])
@@ -62,7 +69,7 @@ async def test_live_calls_are_looked_up_in_turn(here: Shell, rest: RestStub) -> 
     for number in range(count):
         await here.answer(f"live{number}")
     here.clock.advance(STALE_S + 1)
-    reconciler = Reconciler(here.runtime, here.hangups)
+    reconciler = keeper(here)
     await pass_by(here, reconciler, 25)
     assert rest.live == set(rest.looks)
     assert count == len(rest.looks)
@@ -79,7 +86,7 @@ async def test_without_rest_a_call_may_last_a_day(age_s: float, expected: int) -
     async with shell(JOIN) as here:
         await here.answer("u1")
         here.clock.advance(age_s)
-        await Reconciler(here.runtime, here.hangups).round()
+        await keeper(here).round()
 
         assert expected == await here.store.count_live()
 
@@ -93,7 +100,7 @@ async def test_age_decides_when_plivo_does_not(
     rest.live_error = error
     await here.answer("u1")
     here.clock.advance(age_s)
-    await Reconciler(here.runtime, here.hangups).round()
+    await keeper(here).round()
 
     assert expected == await here.store.count_live()
 
@@ -102,7 +109,7 @@ async def test_ended_call_gets_its_final_request(here: Shell) -> None:
     """A call whose hangup webhook was lost is told to the app like any other."""
     await here.answer("u1")
     here.clock.advance(STALE_S + 1)
-    await Reconciler(here.runtime, here.hangups).round()
+    await keeper(here).round()
     await here.settle()
 
     (final,) = here.rt.finals()
@@ -114,7 +121,7 @@ async def test_calls_of_a_removed_app_end(here: Shell) -> None:
     await here.answer("u1")
     here.runtime.apps.clear()
     here.clock.advance(STALE_S + 1)
-    await Reconciler(here.runtime, here.hangups).round()
+    await keeper(here).round()
     await here.settle()
 
     assert 0 == await here.store.count_live()
@@ -134,7 +141,7 @@ async def test_call_that_cannot_be_read_stops_nothing(here: Shell) -> None:
     await here.store.commit(Commit(CallWrite(99, "DEFAULT", "u99", 0, blob, at, at - 1e9)))
     here.clock.advance(STALE_S + 1)
     with capture_logs() as logs:
-        await Reconciler(here.runtime, here.hangups).round()
+        await keeper(here).round()
 
     assert [1] == await here.store.live_calls()
     assert None is await here.store.load_call(99)
@@ -149,13 +156,17 @@ async def test_call_that_is_gone_meanwhile(here: Shell, monkeypatch: pytest.Monk
         return [77]
 
     monkeypatch.setattr(here.store, "stale_calls", stale)
-    await Reconciler(here.runtime, here.hangups).round()
+    await keeper(here).round()
 
     assert 0 == await here.store.outbox_size()
 
 
+@pytest.mark.parametrize(
+    ("fault", "event"),
+    [(StoreUnavailable("The disk is full."), "store"), (ZeroDivisionError(), "fault")],
+)
 async def test_housekeeping_goes_on_after_a_fault(
-    here: Shell, monkeypatch: pytest.MonkeyPatch
+    here: Shell, monkeypatch: pytest.MonkeyPatch, fault: Exception, event: str
 ) -> None:
     """A round that fails as a whole is logged, and the next one comes a minute later."""
     rounds: list[float] = []
@@ -163,15 +174,15 @@ async def test_housekeeping_goes_on_after_a_fault(
     async def purge(now: float, ended_before: float) -> int:
         rounds.append(now)
         if len(rounds) == 1:
-            raise StoreUnavailable("The disk is full.")
+            raise fault
         return 0
 
     monkeypatch.setattr(here.store, "purge", purge)
     with capture_logs() as logs:
-        running = spawn(Reconciler(here.runtime, here.hangups).run(), "reconciler")
+        running = spawn(keeper(here).run(), "reconciler")
         await here.after(61)
     running.cancel()
     await here.settle()
 
     assert INTERVAL_S == rounds[1] - rounds[0]
-    assert ["reconcile.fault"] == [line["event"] for line in logs]
+    assert [f"reconcile.{event}"] == [line["event"] for line in logs]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from bridge import replicas
-from bridge.replicas import KIND, MOST_MISSES, Replicas, settled
+from bridge.replicas import KIND, MOST_LOOKS, MOST_MISSES, Replicas, settled
 from bridge.standing import KNOWN
 from bridge.state import CallState, Phase, dump
 from bridge.store.memory import MemoryStore
@@ -43,7 +43,7 @@ async def _beats(*living: Replicas) -> None:
 
 
 async def test_replica_lives_as_long_as_its_record_changes(store: MemoryStore) -> None:
-    """A replica whose record did not change between three looks in a row is dead, and may return."""
+    """A replica whose record did not change between four looks in a row is dead, and may return."""
     one, two = _replica(store, "one"), _replica(store, "two")
     await _beats(one, two)
     assert await one.lives("two")
@@ -55,6 +55,52 @@ async def test_replica_lives_as_long_as_its_record_changes(store: MemoryStore) -
     assert not await one.lives("two")
     await _beats(one, two)
     assert await one.lives("two")
+
+
+async def test_looks_are_counted_by_those_who_look_one_after_the_other(store: MemoryStore) -> None:
+    """Replicas that live for one look each find out together that another one is dead."""
+    dead = _replica(store, "dead")
+    await dead._look_and_beat()
+    for number in range(MOST_MISSES):
+        one = _replica(store, f"short-lived {number}")
+        await one._look_and_beat()
+        assert await one.lives("dead")
+        await one._look_and_beat()
+    newcomer = _replica(store, "newcomer")
+    await newcomer._look_and_beat()
+
+    assert not await newcomer.lives("dead")
+    await dead._look_and_beat()
+    await newcomer._look_and_beat()
+    assert await newcomer.lives("dead")
+
+
+async def test_looks_are_not_counted_twice(store: MemoryStore) -> None:
+    """However many look, a replica has as many beats as before to say that it lives."""
+    one, two, three = (_replica(store, name) for name in ("one", "two", "three"))
+    for each in (three, one, two, one, two):
+        await each._look_and_beat()
+    assert await one.lives("three")
+    await three._look_and_beat()
+    for _ in range(MOST_MISSES):
+        await one._look_and_beat()
+        assert await one.lives("three")
+        await two._look_and_beat()
+
+    await one._look_and_beat()
+    assert not await one.lives("three")
+
+
+async def test_records_of_the_dead_do_not_pile_up(store: MemoryStore) -> None:
+    """A replica that restarts again and again does not leave a record each time."""
+    one = _replica(store, "one")
+    for number in range(20):
+        await _replica(store, f"killed {number}")._look_and_beat()
+        await one._look_and_beat()
+    for _ in range(MOST_LOOKS):
+        await one._look_and_beat()
+
+    assert ["one"] == [row.key for row in await store.list_records(KIND)]
 
 
 async def test_replica_that_was_never_seen_is_looked_up(store: MemoryStore) -> None:
@@ -117,30 +163,18 @@ async def test_store_of_one_process_has_no_replicas() -> None:
     assert [] == await store.list_records(KIND)
 
 
-async def test_pace_is_shared_by_those_who_dial(store: MemoryStore) -> None:
-    """Replicas with calls to dial count, those without and dead ones do not."""
+async def test_replica_that_drains_lives_and_serves_no_more(store: MemoryStore) -> None:
+    """It says so at once: its duties are anybody's, it is not counted on, and its turns stay its."""
     one, two, three = (_replica(store, name) for name in ("one", "two", "three"))
-    two.dials = lambda: True
-    await _beats(two, three, one)
-    assert (2, 1, 2) == (one.sharers(), two.sharers(), three.sharers())
-    for _ in range(MOST_MISSES):
-        await _beats(one, three)
-
-    assert (1, 1) == (one.sharers(), three.sharers())
-
-
-async def test_replica_that_drains_lives_and_dials_no_more(store: MemoryStore) -> None:
-    """It says so at once: it has no part in the pace, is not counted on, and its turns stay its."""
-    one, two, three = (_replica(store, name) for name in ("one", "two", "three"))
-    two.dials = lambda: True
     await two.join()
     await _beats(three, one)
-    assert (2, 2) == (one.sharers(), one.ready())
+    assert (2, True) == (one.ready(), await one.serves("two"))
     await two.drain()
     await _beats(three, one)
 
-    assert (1, 1) == (one.sharers(), one.ready())
+    assert (1, False) == (one.ready(), await one.serves("two"))
     assert await one.lives("two")
+    assert not await one.serves("nobody")
     await two.leave()
 
 
@@ -161,7 +195,7 @@ async def test_store_out_of_reach_keeps_nobody_from_draining(
 
 @pytest.mark.parametrize("how", ["drains", "leaves", "dies"])
 async def test_others_hear_when_one_goes(store: MemoryStore, how: str) -> None:
-    """Who drains, left, or died may have left calls to dial: the others are told, once."""
+    """Who drains, left, or died may have left duties: the others are told, once."""
     one, two = _replica(store, "one"), _replica(store, "two")
     told: list[str] = []
     one.when_one_goes = lambda: told.append("gone")
@@ -189,7 +223,7 @@ async def test_versions_that_another_replica_lacks_are_known(store: MemoryStore)
     one = _replica(store, "one")
     await _beats(one)
     assert set() == one._runtime.lacking
-    older = {"dials": False, "commands": {**KNOWN, "read": []}}
+    older = {"commands": {**KNOWN, "read": []}}
     other = RecordWrite(KIND, "other", 0, json.dumps(older).encode())
     await store.commit(Commit(records=[other]))
     await _beats(one)

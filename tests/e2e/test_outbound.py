@@ -220,12 +220,12 @@ async def test_calls_leave_at_the_pace_of_the_account(make_world: Make) -> None:
     world = await make_world(plivo_rest=True)
     for n in range(5):
         await place(world, f"+3369999000{n}")
-    assert 5 == world.bridge.outbound.waiting
+    assert 5 == await world.bridge.outbound.waiting()
     await world.passes(0.6)
     _, ready = await world.admin("/readyz")
     _, metrics = await world.admin("/metrics")
 
-    assert 3 == world.bridge.outbound.waiting
+    assert 3 == await world.bridge.outbound.waiting()
     assert '"waiting":{"outbound":3}' in ready
     assert "\nrt_bridge_outbound_waiting 3.0\n" in metrics
     assert 'rt_bridge_outbound_calls_total{app="DEFAULT",outcome="queued"} 5.0' in metrics
@@ -300,7 +300,7 @@ async def test_without_rest_there_are_no_outbound_calls(make_world: Make) -> Non
         await place(world)
 
     assert "REST_UNAVAILABLE" == caught.value.code
-    assert 0 == world.bridge.outbound.waiting
+    assert 0 == await world.bridge.outbound.waiting()
 
 
 async def test_hash_of_a_replaced_store_is_kept(make_world: Make) -> None:

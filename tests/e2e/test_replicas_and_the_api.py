@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from support_outbound import asked, dialled, does, told
 from support_rpc import APP, CALLEE, DID, Rpc, make_rpc
 from support_valkey import needs_valkey, shared_server, url_for
 
+from bridge import replicas
 from bridge.app import Bridge
 from bridge.json_rpc.errors import Code
 from bridge.outbound.intents import Phase
@@ -21,6 +24,7 @@ pytestmark = needs_valkey
 
 TARGET = {"number": CALLEE, "timeout": 30}
 OPTIONS = {"cdr_field": "42", "cli": DID}
+LIMIT = 10
 
 
 @asynccontextmanager
@@ -37,10 +41,17 @@ async def second(world: World) -> AsyncIterator[Bridge]:
 
 
 @pytest.fixture
-async def rpc(make_world: Make, tmp_path: Path) -> Rpc:
-    """Give the API of a bridge on a store that others may use."""
+async def rpc(make_world: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rpc:
+    """Give the API of a bridge on a store that others may use; they soon notice a dead one."""
+    monkeypatch.setattr(replicas, "BEAT_S", 0.05)
     store = url_for(shared_server(), tmp_path)
-    return await make_rpc(make_world, command("wait", wait=5), store=store, shutdown_grace_s=1)
+    return await make_rpc(
+        make_world,
+        command("wait", wait=5),
+        store=store,
+        shutdown_grace_s=1,
+        outbound_queue_limit=LIMIT,
+    )
 
 
 async def test_app_made_in_one_answers_in_the_other(rpc: Rpc) -> None:
@@ -79,54 +90,124 @@ async def test_call_of_one_is_led_by_the_other(rpc: Rpc) -> None:
         does(rpc.world, Answers(after=2))
         token = await rpc.call("calls.realtime", APP, TARGET, OPTIONS)
         await rpc.world.passes(4)
-        elsewhere = Rpc(rpc.world)
-        elsewhere.sdk.set_api_url(f"http://127.0.0.1:{other.port}/json-rpc/v1.1/")
-        assert True is await elsewhere.call("calls.hangup", 1)
+        assert True is await at(rpc.world, other).call("calls.hangup", 1)
         await rpc.world.delivered()
 
         assert [("UP", "", token, "42"), ("HANGUP", "wait", token, "42")] == told(rpc.world)
 
 
-async def test_two_queues_dial_each_call_once(rpc: Rpc) -> None:
-    """Both bridges know of all that waits, and no number is called twice."""
+def at(world: World, bridge: Bridge) -> Rpc:
+    """Give the API of another bridge."""
+    elsewhere = Rpc(world)
+    elsewhere.sdk.set_api_url(f"http://127.0.0.1:{bridge.port}/json-rpc/v1.1/")
+    return elsewhere
+
+
+async def vanish(bridge: Bridge, *witnesses: Bridge) -> None:
+    """Let a bridge stand still as if it were dead, and wait until the others take it for dead."""
+    bridge.outbound.stop()
+    running = bridge.session.replicas._running
+    assert running is not None
+    running.cancel()
+    async with asyncio.timeout(10):
+        for witness in witnesses:
+            while await witness.session.replicas.lives(bridge.runtime.instance):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+
+
+def gaps(world: World) -> list[float]:
+    """List the times between calls that Plivo was asked for, in s."""
+    times = [entry.at for entry in world.timeline.of("rest") if entry.data["path"] == "Call/"]
+    return [later - earlier for earlier, later in pairwise(times)]
+
+
+async def test_two_bridges_dial_each_call_once_at_one_pace(rpc: Rpc) -> None:
+    """Wherever calls are placed, no number is called twice, and the account's pace is kept."""
     async with second(rpc.world) as other:
-        does(rpc.world, Busy())
-        elsewhere = Rpc(rpc.world)
-        elsewhere.sdk.set_api_url(f"http://127.0.0.1:{other.port}/json-rpc/v1.1/")
+        elsewhere = at(rpc.world, other)
         numbers = [f"+3369999000{n}" for n in range(8)]
-        for number in numbers:
-            one = rpc if number < "+33699990004" else elsewhere
+        for n, number in enumerate(numbers):
             does(rpc.world, Busy(), number)
+            one = elsewhere if n % 2 else rpc
             await one.call("calls.realtime", APP, {"number": number}, OPTIONS)
-        # Both look into the store for what others have left.
-        for bridge in (rpc.world.bridge, other):
-            dispatcher = bridge.outbound._dispatcher
-            assert dispatcher is not None
-            await dispatcher._scan()
         await rpc.world.passes(120)
 
         assert [number.removeprefix("+") for number in numbers] == sorted(
             number for _, number in dialled(rpc.world)
         )
         assert len(numbers) == len(asked(rpc.world)) == len(rpc.world.app.finals)
+        assert 0.5 <= min(gaps(rpc.world))
 
 
-async def test_what_one_left_is_dialled_by_the_other(rpc: Rpc) -> None:
-    """Calls that waited in a bridge that is gone are found by the other within a minute."""
+async def test_pace_is_kept_when_the_dialling_bridge_dies_and_joins(rpc: Rpc) -> None:
+    """Who takes over waits as if the other had dialled just now; who comes back does not dial."""
+    async with second(rpc.world) as other:
+        numbers = [f"+3369999000{n}" for n in range(6)]
+        for number in numbers:
+            does(rpc.world, Busy(), number)
+            await rpc.call("calls.realtime", APP, {"number": number}, OPTIONS)
+        await rpc.world.passes(0.7)
+        assert 2 == len(dialled(rpc.world))
+        await vanish(rpc.world.bridge, other)
+        await rpc.world.passes(1.1)
+        third = Bridge(rpc.world.bridge.settings, rpc.world.clock)
+        await third.start()
+        await rpc.world.passes(10)
+        await rpc.world.plivo.halt()
+        await third.stop()
+
+        assert sorted(numbers) == sorted(f"+{number}" for _, number in dialled(rpc.world))
+        assert 6 == len(asked(rpc.world))
+        assert 0.5 <= min(gaps(rpc.world))
+
+
+async def test_queue_is_that_of_all_bridges(rpc: Rpc) -> None:
+    """Each tells how many calls wait in all, and refuses more than the limit, whoever took them."""
+    async with second(rpc.world) as other:
+        elsewhere = at(rpc.world, other)
+        # The clock stands still, so that one of them is dialled and the others wait.
+        for number in range(LIMIT + 1):
+            one = elsewhere if number % 2 else rpc
+            await one.call("calls.realtime", APP, {"number": f"+336999900{number:02}"}, OPTIONS)
+        waiting = [await bridge.outbound.waiting() for bridge in (rpc.world.bridge, other)]
+        _, metrics = await rpc.world.admin("/metrics")
+
+        assert [LIMIT, LIMIT] == waiting
+        assert f"\nrt_bridge_outbound_waiting {LIMIT}.0\n" in metrics
+        for one in (rpc, elsewhere):
+            assert Code.QUEUE_FULL == (await one.fails("calls.realtime", APP, TARGET, OPTIONS))[0]
+
+
+async def test_apps_take_turns_across_bridges(rpc: Rpc) -> None:
+    """One call of an app, placed at one bridge, does not wait behind the many at the other."""
+    async with second(rpc.world) as other:
+        url = {"url": rpc.world.app.url}
+        made = await rpc.call("apps.create", "REALTIME10", "Another", url)
+        for number in range(6):
+            await rpc.call("calls.realtime", APP, {"number": f"+3369999000{number}"}, OPTIONS)
+        await at(rpc.world, other).call("calls.realtime", made["hash"], TARGET, OPTIONS)
+        await rpc.world.passes(10)
+
+        assert CALLEE.removeprefix("+") in [number for _, number in dialled(rpc.world)][:3]
+        assert 7 == len(dialled(rpc.world))
+
+
+async def test_what_a_dead_bridge_took_is_dialled_at_once(rpc: Rpc) -> None:
+    """Calls that waited in a bridge that died are dialled as soon as the other knows of its death."""
     async with second(rpc.world) as other:
         does(rpc.world, Busy())
+        # It takes the call and dies before it dials.
         rpc.world.bridge.outbound.stop()
-        ledger = rpc.world.bridge.session.arrivals.ledger
         rpc.world.bridge.outbound._stopping = False
         token = await rpc.call("calls.realtime", APP, TARGET, OPTIONS)
-        await rpc.world.passes(70)
-        await rpc.world.delivered()
+        await vanish(rpc.world.bridge, other)
+        await rpc.world.passes(5)
 
-        found = await ledger.read(token)
+        found = await rpc.world.bridge.session.arrivals.ledger.read(token)
         assert found is not None
         assert Phase.OVER is found.phase
         assert 1 == len(dialled(rpc.world))
-        assert 0 == other.outbound.waiting
+        assert 0 == await other.outbound.waiting()
 
 
 async def test_unknown_app_is_unknown_in_both(rpc: Rpc) -> None:

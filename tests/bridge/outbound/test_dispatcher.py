@@ -64,14 +64,14 @@ async def test_known_not_to_be_dialled_is_dialled_later(error: PlivoRestError) -
     """What surely rang nowhere waits a little longer each time, and is asked again."""
     async with dialling(error, error, "request-2") as it:
         token = await it.place()
-        assert (Phase.QUEUED, 1) == ((await it.intent(token)).phase, it.outbound.waiting)
+        assert (Phase.QUEUED, 1) == ((await it.intent(token)).phase, await it.outbound.waiting())
         await it.shell.after(1)
         assert 2 == len(it.rest.calls)
         await it.shell.after(1)
         assert 2 == len(it.rest.calls)
         await it.shell.after(1)
 
-        assert (3, 0) == (len(it.rest.calls), it.outbound.waiting)
+        assert (3, 0) == (len(it.rest.calls), await it.outbound.waiting())
         assert Phase.DIALLED is (await it.intent(token)).phase
 
 
@@ -196,9 +196,32 @@ async def test_taken_hash_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     made = iter(["SAME", "SAME", "OTHER", *["SAME"] * 9])
     monkeypatch.setattr("bridge.outbound.ledger.new_hash", lambda: next(made))
     async with dialling() as it:
-        assert ["SAME", "OTHER"] == [await it.place(), await it.place()]
+        assert ["SAME", "OTHER"] == [await it.place(), await it.place(f"{NUMBER[:-1]}0")]
         with pytest.raises(AssertionError, match="hashes in a row"):
-            await it.place()
+            await it.place(f"{NUMBER[:-1]}1")
+
+
+async def test_repeated_commit_that_met_the_dialler_is_no_second_call() -> None:
+    """An intent whose first commit was not answered is found again, though it is dialled by then."""
+    async with dialling() as it:
+        ledger = it.shell.session.arrivals.ledger
+        commit = it.shell.store.commit
+
+        async def unanswered(change: Commit) -> None:
+            it.shell.store.commit = commit  # type: ignore[method-assign]
+            await commit(change)
+            (row,) = change.records
+            taken = await it.intent(row.key)
+            taken.phase = Phase.SENDING
+            await ledger.commit(taken)
+            # What the connection to a server does that answered nothing.
+            await commit(change)
+
+        it.shell.store.commit = unanswered  # type: ignore[method-assign]
+        token = await it.place()
+
+        assert [token] == [row.key for row in await it.shell.store.list_records("intent")]
+        assert [] == it.rest.calls
 
 
 async def _webhook_first(it: Dialling, kind: str) -> str:

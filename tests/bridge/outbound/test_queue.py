@@ -48,14 +48,6 @@ def test_a_call_put_back_is_the_next_of_its_app() -> None:
     assert ["a1", "a2"] == _taken(queue)
 
 
-def test_replicas_share_the_pace() -> None:
-    """Of three replicas that dial two calls per second together, each dials one in 1.5 s."""
-    pace = Pace(2.0)
-    pace.left(100.0, 3)
-
-    assert 1.5 == pace.wait_s(100.0)
-
-
 def test_calls_leave_evenly() -> None:
     """At two calls per second one leaves every half second, the first at once."""
     pace = Pace(2.0)
