@@ -124,6 +124,10 @@ def _report(figures: dict[str, dict[str, list[float]]]) -> Report:
             )
         else:
             report.add(figure, spread.text(2), spread.median)
+    for name in SIDES[2:5]:
+        # The same on one core that nobody else uses, and steadier where somebody does.
+        spread = ratios(costs["bare"], costs[name])
+        report.add(f"{name} / bare, by processor time", spread.text(2), spread.median)
     again = ratios(rates["bare_again"], rates["bare"])
     report.add("noise: bare again / bare", again.text(2), again.median)
     two, one = SIDES[5], SIDES[4]

@@ -22,6 +22,7 @@ def test_ratios() -> None:
     figures = {row.figure: (round(row.value, 2), row.verdict) for row in report.rows}
 
     assert (0.42, "met") == figures["valkey / bare two-hop proxy"]
+    assert (0.45, "") == figures["valkey / bare, by processor time"]
     assert (0.8, "") == figures["valkey, 2 workers / bare two-hop proxy"]
     assert (1.9, "") == figures["turns/s, 2 workers / 1 worker"]
     assert (1.1, "") == figures["CPU of a turn, valkey / sqlite"]
