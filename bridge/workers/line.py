@@ -9,15 +9,12 @@ from __future__ import annotations
 import array
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 #: Sockets in one message at most: addresses that one host name stands for.
 MOST_SOCKETS: Final = 16
-#: What is sent must not be inherited by anybody else.
-_CLOSE_ON_EXEC: Final = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 
 class Word(IntEnum):
@@ -61,7 +58,7 @@ def receive(line: socket.socket) -> Message | None:
     """Give the next message; None = the other one is gone. Raises BlockingIOError: there is none yet."""
     room = socket.CMSG_SPACE(MOST_SOCKETS * array.array("i").itemsize)
     try:
-        data, extra, _, _ = line.recvmsg(2, room, _CLOSE_ON_EXEC)
+        data, extra, _, _ = line.recvmsg(2, room)
     except ConnectionError:
         return None
     numbers = array.array("i")
@@ -69,10 +66,11 @@ def receive(line: socket.socket) -> Message | None:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             numbers.frombytes(content[: len(content) - len(content) % numbers.itemsize])
     sockets = [socket.socket(fileno=number) for number in numbers]
+    for one in sockets:
+        one.set_inheritable(False)
     if len(data) < 2:  # noqa: PLR2004 - a word and a slot
         for one in sockets:
-            with suppress(OSError):
-                one.close()
+            one.close()
         return None
     return Message(data[0], data[1], sockets)
 

@@ -26,16 +26,16 @@ Slot = list[socket.socket]
 _Address = tuple[socket.AddressFamily, str]
 
 
-def open_slots(listen: Listen, count: int) -> list[Slot]:
+def open_slots(listen: Listen, count: int, *, spread: bool = SPREADS) -> list[Slot]:
     """Bind so many slots; none listens yet. Each has a socket for every address of the host.
 
-    Raises OSError, also when somebody has the address who would share it.
+    When they are not to be spread, all slots are the same sockets. Raises OSError, also when somebody has the address who would share it.
     """
     addresses = _addresses(listen)
     # An address that is taken must be refused, even by another supervisor's sockets: only who does
     # not offer to share it is told.
     alone, port = _bind(addresses, listen.port, shared=False)
-    if not SPREADS:
+    if not spread:
         return [alone] * count
     close_slots([alone])
     slots: list[Slot] = []

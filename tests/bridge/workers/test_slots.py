@@ -6,7 +6,6 @@ import sys
 import pytest
 
 from bridge.settings import Listen
-from bridge.workers import slots
 from bridge.workers.slots import close_slots, open_slots, port_of
 
 ANY = Listen("127.0.0.1", 0)
@@ -60,10 +59,9 @@ def test_address_that_the_machine_does_not_have() -> None:
         open_slots(Listen("192.0.2.1", 0), 2)
 
 
-def test_system_that_does_not_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_system_that_does_not_spread() -> None:
     """Where sockets at one address are not served evenly, all slots are the same sockets."""
-    monkeypatch.setattr(slots, "SPREADS", False)
-    found = open_slots(ANY, 3)
+    found = open_slots(ANY, 3, spread=False)
     try:
         assert found[0] is found[1] is found[2]
         assert 0 != port_of(found)
