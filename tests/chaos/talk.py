@@ -35,7 +35,7 @@ class Talk:
             names.append(request["command_result"])
         random = Random(f"{self._seed}/{request['number']}/{request['cli_number']}/{count}")
         mark = f"{callid}-{count}"
-        if count == 1:
+        if not request["command"]:
             command = "read"
         elif count > LONGEST or random.random() < ENDS:
             command = "hangup"

@@ -239,10 +239,8 @@ class Chaos:
                 self._evidence.accepted.append(reply["result"])
 
     async def _kill(self, fleet: Fleet, restarts: asyncio.TaskGroup) -> None:
-        due = self.now() + self.plan.kill_every_s
-        while not await self._is_over_in(due - self.now()):
+        while not await self._is_over_in(self.plan.kill_every_s):
             await fleet.kill_one(restarts, self._over)
-            due = max(due + self.plan.kill_every_s, self.now())
 
     async def _restart_store(self) -> None:
         plan, began = self.plan, self.now()
