@@ -202,7 +202,9 @@ class Webhooks:
             form = await self._read(hook)
             app = self._runtime.apps.get(app_hash)
             if app is None or (app.stored and name in FIRST_ROUTES):
-                app = await self._stored_app(app_hash, name)
+                app = await self._stored_app(
+                    app_hash, begins=name in FIRST_ROUTES and not _token(hook)
+                )
             answer = await settled(lambda: route.handle(hook, app, form, line))
             self._rescue.succeeded(hook, form)
         except web.HTTPException as refusal:
@@ -230,10 +232,10 @@ class Webhooks:
         log_line("webhook.answered", line)
         return answer
 
-    async def _stored_app(self, app_hash: str, route: str) -> App:
+    async def _stored_app(self, app_hash: str, *, begins: bool) -> App:
         app = await self._stored_apps.current(app_hash)
-        if app is None and route not in FIRST_ROUTES:
-            # A deleted one, whose calls come to their end.
+        if app is None and not begins:
+            # A deleted one, whose calls come to their end: outbound ones begin before their answer.
             app = self._runtime.apps.get(app_hash)
         if app is None:
             raise web.HTTPNotFound(text="No app with this hash is configured.\n")

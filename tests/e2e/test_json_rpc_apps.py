@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 from support_e2e import PUBLIC, Json, Make, RecordingApp, command, tts
-from support_outbound import does
+from support_outbound import dialled, does
 from support_rpc import APP, CALLEE, DID, Rpc, make_rpc
 
 from bridge.json_rpc.errors import Code
@@ -89,6 +89,30 @@ async def test_created_app_makes_calls(make_world: Make) -> None:
     await rpc.world.delivered()
 
     assert {made["hash"]} == {one["app"] for one in rpc.world.app.requests}
+
+
+async def test_deleted_app_with_outbound_calls(make_world: Make) -> None:
+    """A phone that rings when its app is deleted reaches it; what still waits is not dialled."""
+    rpc = await make_rpc(make_world, command("play", media_id=tts("Hello")))
+    made = await create(rpc)
+    numbers = [f"+3369999000{n}" for n in range(4)]
+    tokens = []
+    for number in numbers:
+        does(rpc.world, Answers(after=3, talks=30), number)
+        tokens.append(
+            await rpc.call("calls.realtime", made["hash"], {"number": number}, {"cli": DID})
+        )
+    await rpc.world.passes(0.2)
+    assert True is await rpc.call("apps.delete", made["hash"])
+    await rpc.world.delivered(4)
+
+    statuses = {
+        token: [r["call_status"] for r in rpc.world.app.requests if r["request_hash"] == token]
+        for token in tokens
+    }
+    assert ["UP", "UP", "HANGUP"] == statuses.pop(tokens[0])
+    assert [["REJECTED"]] * 3 == list(statuses.values())
+    assert [numbers[0].removeprefix("+")] == [number for _, number in dialled(rpc.world)]
 
 
 async def test_edited_app_answers_elsewhere(make_world: Make) -> None:

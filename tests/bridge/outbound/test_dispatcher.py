@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
+from pydantic_core import to_json
 from structlog.testing import capture_logs
 from support_dispatch import HASH, NUMBER, Dialling, dialling
 
@@ -18,6 +19,7 @@ from bridge.plivo.rest_errors import (
     PlivoUnavailable,
 )
 from bridge.store.protocol import Commit, RecordWrite, StoreUnavailable
+from bridge.stored_apps import StoredApp
 from bridge.tasks import spawn
 
 TIMEOUT = PlivoTimeout("make call", "no answer in 4 s")
@@ -110,16 +112,19 @@ async def test_app_that_is_gone_calls_nobody() -> None:
         assert Phase.OVER is (await it.intent(token)).phase
 
 
-async def test_app_that_another_process_made_calls_out() -> None:
-    """An app this process has not come across yet is one all the same."""
+@pytest.mark.parametrize(("deleted", "phase"), [(False, Phase.DIALLED), (True, Phase.OVER)])
+async def test_app_that_another_process_made_calls_out(*, deleted: bool, phase: Phase) -> None:
+    """An app this process has not come across yet is one all the same, until it is deleted."""
     async with dialling(plivo_calls_per_second=0.1) as it:
         await it.place()
         token = await it.place()
         del it.shell.runtime.apps[HASH]
-        await it.shell.store.commit(Commit(records=[RecordWrite("app", HASH, 0, b"{}")]))
+        app = StoredApp(HASH, "Shop", "https://shop.example.com/", "", "", 0.0, 0.0, deleted)
+        record = RecordWrite("app", HASH, 0, to_json(asdict(app)))
+        await it.shell.store.commit(Commit(records=[record]))
         await it.shell.after(15)
 
-        assert Phase.DIALLED is (await it.intent(token)).phase
+        assert phase is (await it.intent(token)).phase
 
 
 async def test_two_processes_dial_once() -> None:
