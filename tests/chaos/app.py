@@ -24,7 +24,7 @@ FALLBACK: Final = b"<Response><Speak>Good-bye.</Speak><Hangup/></Response>"
 
 
 class ChaosApp:
-    """Serves `/rt/<replica>`: by the path it knows who asks."""
+    """Serves `/rt/<process>`: by the path it knows who asks."""
 
     def __init__(self, seed: int, fail_share: float, now: Callable[[], float]) -> None:
         self.asks: list[Ask] = []
@@ -38,7 +38,7 @@ class ChaosApp:
 
     async def __aenter__(self) -> Self:
         app = web.Application()
-        app.router.add_post("/rt/{replica}", self._serve)
+        app.router.add_post("/rt/{process}", self._serve)
         app.router.add_route("*", "/fallback", self._fallback)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -51,7 +51,7 @@ class ChaosApp:
             await self._runner.cleanup()
 
     async def _serve(self, http: web.Request) -> web.Response:
-        ask = Ask(self._now(), http.match_info["replica"], await http.read())
+        ask = Ask(self._now(), http.match_info["process"], await http.read())
         self.asks.append(ask)
         random = self._random
         reply: Json = {} if ask.final else self._talk.reply(ask.request)

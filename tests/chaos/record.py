@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, NamedTuple
@@ -14,14 +13,14 @@ Json = dict[str, Any]
 
 @dataclass(slots=True)
 class Ask:
-    """One request that reached the app, from which replica, and what became of it.
+    """One request that reached the app, from which process, and what became of it.
 
     `reply` is None when the app failed on purpose, in the way `failure` names, or the request was
     a final one.
     """
 
     at: float
-    replica: str
+    process: str
     body: bytes
     reply: Json | None = None
     failure: str = ""
@@ -122,15 +121,13 @@ class Evidence:
         """Tell whether the app answered so early that the bridge surely heard it."""
         return ask.answered - ask.at < self.in_time_s
 
-    def killed(self, replica: str, begin: float, end: float) -> bool:
-        """Tell whether that replica, or the store, was killed or away between two instants."""
-        return _overlaps(self.outages, begin, end) or _overlaps(
-            [kill for kill in self.kills if kill.what == replica], begin, end
-        )
+    def interrupted(self, ask: Ask, stored: float) -> bool:
+        """Tell whether the process that asked was killed, or the store away, before an instant.
 
-
-def _overlaps(outages: Sequence[Outage], begin: float, end: float) -> bool:
-    return any(outage.end >= begin and outage.begin <= end for outage in outages)
+        A request may reach the app after the death of the process that sent it.
+        """
+        away = any(one.end >= ask.at and one.begin <= stored for one in self.outages)
+        return away or any(kill.what == ask.process and kill.begin <= stored for kill in self.kills)
 
 
 __all__ = ["Ask", "Evidence", "Fetched", "Json", "Notice", "Outage", "Seen"]

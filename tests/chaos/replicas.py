@@ -23,19 +23,22 @@ START_S = 60.0
 #: What the operating system gives to connections begins above (ip_local_port_range of Linux): the
 #: port of a replica that is dead must not be taken meanwhile.
 PORTS = range(20_000, 32_000)
-#: To accept a connection, read from it and hand over takes some turns of the event loop, which are
-#: long when the machine has too much to do.
-FLUSH_TURNS = 8
-FLUSH_S = 0.005
 #: Exit status of a bridge that cannot reach its store at the start.
 NO_STORE = 2
 
 
 class Replica:
-    """`rt-bridge serve`, started anew after every kill, on the same port with the same settings."""
+    """`rt-bridge serve`, started anew after every kill, on the same port.
+
+    `settings` are made for each process, by its name: that of the replica and a number.
+    """
 
     def __init__(
-        self, name: str, folder: Path, settings: Mapping[str, Any], now: Callable[[], float]
+        self,
+        name: str,
+        folder: Path,
+        settings: Callable[[str], Mapping[str, Any]],
+        now: Callable[[], float],
     ) -> None:
         self.name = name
         self.port = free_port()
@@ -44,14 +47,19 @@ class Replica:
         self.starts = 0
         self.is_up = False
         self._now = now
+        self._settings = settings
         self._config = folder / f"{name}.toml"
-        self._config.write_text(toml({**settings, "listen": f"127.0.0.1:{self.port}"}))
         self._process: asyncio.subprocess.Process | None = None
 
     @property
     def address(self) -> str:
         """Give where it listens."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def process(self) -> str:
+        """Name the process that runs, or ran last."""
+        return f"{self.name}.{self.starts}"
 
     async def start(self) -> None:
         """Start it, again and again while the store is away, and wait until it listens."""
@@ -62,6 +70,8 @@ class Replica:
 
     async def _started(self) -> bool:
         self.starts += 1
+        settings = {**self._settings(self.process), "listen": f"127.0.0.1:{self.port}"}
+        self._config.write_text(toml(settings))
         with self.log.open("ab") as log:
             # A little behind those who call and answer: they stand for other machines.
             process = self._process = await asyncio.create_subprocess_exec(
@@ -87,10 +97,7 @@ class Replica:
         """Kill it in the middle of whatever it does."""
         begin, self.is_up = self._now(), False
         await self._end(signal.SIGKILL)
-        # What it sent before is on its way to the app, through some turns of this event loop.
-        for _ in range(FLUSH_TURNS):
-            await asyncio.sleep(FLUSH_S)
-        self.kills.append(Outage(self.name, begin, self._now()))
+        self.kills.append(Outage(self.process, begin, self._now()))
 
     async def stop(self) -> int:
         """Let it stop in good order; give its exit status."""

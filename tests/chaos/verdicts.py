@@ -103,8 +103,8 @@ def _asked_twice(
     promise = "no step is asked twice without a kill inside its POST"
     for turn in turns:
         for first, again in pairwise(turn):
-            if not found.killed(first.replica, first.at, min(_stored(first, call), again.at)):
-                how = f"{first.replica} at {first.at:.2f} s, {again.replica} at {again.at:.2f} s"
+            if not found.interrupted(first, min(_stored(first, call), again.at)):
+                how = f"{first.process} at {first.at:.2f} s, {again.process} at {again.at:.2f} s"
                 yield Violation(promise, f"call {callid}: {how}: {first.body!r}")
     bodies = Counter(turn[0].body for turn in turns)
     for body, times in bodies.items():
@@ -133,9 +133,9 @@ def _finals(
         bodies = [final.body for final in finals]
         yield Violation("repeats of HANGUP are byte-identical", f"call {callid}: {bodies}")
     for first, again in pairwise(finals):
-        killed = found.killed(first.replica, first.at, min(first.answered + STORED_S, again.at))
-        if not killed and first.failure not in UNHEARD and found.in_time(first):
-            how = f"{first.replica} at {first.at:.2f} s, {again.replica} at {again.at:.2f} s"
+        interrupted = found.interrupted(first, min(first.answered + STORED_S, again.at))
+        if not interrupted and first.failure not in UNHEARD and found.in_time(first):
+            how = f"{first.process} at {first.at:.2f} s, {again.process} at {again.at:.2f} s"
             yield Violation("HANGUP is repeated only with a reason", f"call {callid}: {how}")
     for question in questions:
         if question.at > finals[0].at:
@@ -190,9 +190,7 @@ def _complaint(reply: Json, told: Told, steps: Steps, *, is_final: bool) -> str:
 def _may_be_lost(found: Evidence, turn: list[Ask], call: Seen | None) -> bool:
     """Tell whether a turn may have come to nothing: the app failed, or a kill came before its commit."""
     return any(
-        ask.failure
-        or not found.in_time(ask)
-        or found.killed(ask.replica, ask.at, _stored(ask, call))
+        ask.failure or not found.in_time(ask) or found.interrupted(ask, _stored(ask, call))
         for ask in turn
     )
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from pathlib import Path
 from random import Random
@@ -106,7 +107,8 @@ async def run(plan: Plan, folder: Path) -> Evidence:
 async def _fleet(chaos: Chaos, app: ChaosApp, folder: Path) -> AsyncIterator[Fleet]:
     plan = chaos.plan
     names = [f"replica{number}" for number in range(1, plan.replicas + 1)]
-    replicas = [Replica(name, folder, chaos.settings(app, name), chaos.now) for name in names]
+    settings = partial(chaos.settings, app)
+    replicas = [Replica(name, folder, settings, chaos.now) for name in names]
     fleet = Fleet(replicas, Random(f"{plan.seed}/kills"))
     try:
         await fleet.start()
@@ -138,11 +140,11 @@ class Chaos:
         """Give the time since the run began, in s."""
         return self._plivo.clock.now() - self._plivo.began
 
-    def settings(self, app: ChaosApp, replica: str) -> dict[str, Any]:
-        """Give the settings of a replica, which differ in the path by which the app knows it."""
+    def settings(self, app: ChaosApp, process: str) -> dict[str, Any]:
+        """Give the settings of a process, which differ in the path by which the app knows it."""
         policies = {
             app_hash: {
-                "url": f"{app.url}/rt/{replica}",
+                "url": f"{app.url}/rt/{process}",
                 "on_failure": policy,
                 "fallback_url": f"{app.url}/fallback",
                 "numbers": [f"+3318765432{number}"],
@@ -288,7 +290,7 @@ def _write_down(found: Evidence, plivo: Plivo, folder: Path) -> None:
     with (folder / "app.txt").open("w") as lines:
         for ask in found.asks:
             lines.write(
-                f"{ask.at:9.3f} {ask.replica} to {ask.answered:.3f} {ask.failure or 'answered':9}"
+                f"{ask.at:9.3f} {ask.process} to {ask.answered:.3f} {ask.failure or 'answered':9}"
                 f"{ask.body.decode()} -> {json.dumps(ask.reply)}\n"
             )
         for outage in sorted((*found.kills, *found.outages), key=lambda one: one.begin):
