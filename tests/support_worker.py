@@ -108,7 +108,8 @@ class FakeWorker:
         if b" /metrics " in request:
             body = b"# TYPE rt_seen_total counter\nrt_seen_total %d\n" % self._number
         head = b"HTTP/1.1 200 OK\r\nX-RT-Bridge-Instance: i%d\r\n" % self._number
-        writer.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        head += b"Content-Length: %d\r\n\r\n" % len(body)
+        writer.write(head if request.startswith(b"HEAD ") else head + body)
         writer.close()
 
 

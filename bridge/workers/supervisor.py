@@ -143,9 +143,9 @@ class Supervisor:
         self._stopping.asked.set()
 
     async def _keep(self, number: int) -> int:
-        """Keep a worker with that number running; give the exit status of the last one."""
+        """Keep a worker with that number running; give the exit status of who ran to the end."""
         loop, restarts = asyncio.get_running_loop(), self._restarts[number]
-        while True:
+        while not self._stopping.asked.is_set():
             worker = Worker(number, self._settings, self._settle, self._program)
             since = loop.time()
             status = await self._live(worker)
@@ -165,15 +165,10 @@ class Supervisor:
             self.replaced += 1
             if pause_s:
                 log.warning("worker.waits", worker=number, seconds=pause_s)
-            if await self._told_within(pause_s):
-                # Whatever it ended with, it was over before the end of all.
-                return 0
-
-    async def _told_within(self, seconds: float) -> bool:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                return await self._stopping.asked.wait()
-        return False
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._stopping.asked.wait()
+        return 0
 
     def _worth_it(self, restarts: Restarts) -> bool:
         """Tell whether another start may help, after one that came to an end."""

@@ -138,7 +138,7 @@ class Worker:
         request = "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body
         try:
             async with asyncio.timeout(timeout_s):
-                return _parsed(await self._exchange(request))
+                return _parsed(await self._exchange(request), method)
         except TimeoutError:
             raise Unanswered(
                 f"Worker {self.number} did not answer within {timeout_s:g} s."
@@ -201,8 +201,9 @@ class _Received:
         return io.BytesIO(self._data)
 
 
-def _parsed(data: bytes) -> Answer:
-    response = HTTPResponse(_Received(data))  # type: ignore[arg-type] # all it does is to read
+def _parsed(data: bytes, method: str) -> Answer:
+    # All it does with a socket is to read.
+    response = HTTPResponse(_Received(data), method=method)  # type: ignore[arg-type]
     response.begin()
     return Answer(response.status, dict(response.getheaders()), response.read())
 

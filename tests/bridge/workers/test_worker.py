@@ -50,7 +50,10 @@ async def test_worker_answers(worker: Worker) -> None:
     answer = await worker.ask("GET", "/healthz", PATIENCE_S, headers={"X-Any": "\udce9"})
     await count(worker, PATIENCE_S)
 
+    head = await worker.ask("HEAD", "/healthz", PATIENCE_S)
+
     assert (200, "i1") == (answer.status, answer.headers["X-RT-Bridge-Instance"])
+    assert (200, b"") == (head.status, head.body)
     assert ["rt_seen"] == [*worker.snapshot]
 
 
