@@ -8,7 +8,6 @@ slow server cannot hide its delays by slowing the load.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -66,16 +65,12 @@ class _Connection(asyncio.Protocol):
 class Load:
     """Drives one server on loopback `port` with `jobs` in turn over keep-alive `connections`.
 
-    With several ports the connections go to each in turn, and requests of a job to any of them.
-
     Every run raises `UnexpectedReply` when a reply is wrong, a connection breaks while a request is
     out, or replies stay out for half a minute.
     """
 
-    def __init__(
-        self, port: int | Sequence[int], jobs: Sequence[Job], *, connections: int = 32
-    ) -> None:
-        self._ports = itertools.cycle((port,) if isinstance(port, int) else port)
+    def __init__(self, port: int, jobs: Sequence[Job], *, connections: int = 32) -> None:
+        self.port = port
         self.jobs = deque(jobs)
         self._size = connections
         self._open: set[_Connection] = set()
@@ -207,7 +202,7 @@ class Load:
     async def _connect(self) -> _Connection:
         loop = asyncio.get_running_loop()
         _, connection = await loop.create_connection(
-            lambda: _Connection(self), "127.0.0.1", next(self._ports)
+            lambda: _Connection(self), "127.0.0.1", self.port
         )
         self._open.add(connection)
         return connection

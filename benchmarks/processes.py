@@ -42,16 +42,15 @@ def choose_cores() -> Cores:
     return Cores(usable[0], usable[1]) if len(usable) > 1 else Cores(None, None)
 
 
-def worker_cores(cores: Cores) -> tuple[int | frozenset[int] | None, ...]:
-    """Give the cores of two servers under test: one each, where there are two besides the load's.
+def worker_cores(cores: Cores) -> frozenset[int] | None:
+    """Give two cores for two workers: none of them the load's, where there are so many.
 
-    With less they share all there are, with the load.
+    With fewer they share them with the load; None = they cannot be pinned.
     """
     if cores.server is None or cores.load is None:
-        return (None, None)
+        return None
     own = sorted(os.sched_getaffinity(0) - {cores.load})
-    both = frozenset({cores.server, cores.load})
-    return (own[0], own[1]) if len(own) > 1 else (both, both)
+    return frozenset(own[:2] if len(own) > 1 else (cores.server, cores.load))
 
 
 @contextmanager

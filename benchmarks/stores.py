@@ -1,8 +1,8 @@
 """Turns per second on each store, and with two workers on one, beside the bare pass-through.
 
 The Valkey has the core of the load, as one on another machine would leave the bridge's alone. Two
-workers get a core each where there are three; on two cores they share them with the load, and then
-only their processor time tells what a second worker is worth.
+workers (`rt-bridge serve --workers 2`) have two cores where there are three; on two they share them
+with the load, and then only their processor time tells what a second worker is worth.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+import time
+import urllib.request
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
@@ -26,7 +28,9 @@ __all__ = ["SIDES", "measure_stores"]
 SIDES: Final = ("bare", "bare_again", "memory", "sqlite", "valkey", "valkey, 2 workers")
 """What is compared; `bare` is the baseline."""
 
+WORKERS: Final = 2
 _CALLERS: Final = 1_000
+_START_S: Final = 30.0
 _MICRO: Final = 1e6
 #: What a bridge with a plain redis-py client was measured to reach.
 _PLAIN_REDIS: Final = 0.40
@@ -79,20 +83,35 @@ def _side(rig: Rig, stack: ExitStack, name: str) -> _Side:
     if name.startswith("bare"):
         server = rig.start(name)
         return _Side((server,), Load(server.port, rig.jobs(name, _CALLERS)))
-    behind: tuple[Server, ...] = ()
-    store = name
-    cores: tuple[int | frozenset[int] | None, ...] = (rig.cores.server,)
-    if name.startswith("valkey"):
-        behind = (stack.enter_context(rig.valkey(f"server of {name}")),)
-        store = store_url(behind[0])
-        if name != "valkey":
-            cores = worker_cores(rig.cores)
-    bridges = tuple(
-        stack.enter_context(rig.bridge(f"{name} {number}", store=store, core=core))
-        for number, core in enumerate(cores, 1)
+    if not name.startswith("valkey"):
+        bridge = stack.enter_context(rig.bridge(name, store=name))
+        return _Side((bridge,), Load(bridge.port, rig.jobs("bridge", _CALLERS, seed=6)))
+    behind = stack.enter_context(rig.valkey(f"server of {name}"))
+    workers = 1 if name == "valkey" else WORKERS
+    bridge = stack.enter_context(
+        rig.bridge(
+            name,
+            store=store_url(behind),
+            core=rig.cores.server if workers == 1 else worker_cores(rig.cores),
+            settings={"BRIDGE_WORKERS": str(workers)},
+        )
     )
-    ports = [bridge.port for bridge in bridges]
-    return _Side(bridges, Load(ports, rig.jobs("bridge", _CALLERS, seed=6)), behind)
+    if workers > 1:
+        _await_all(bridge)
+    return _Side((bridge,), Load(bridge.port, rig.jobs("bridge", _CALLERS, seed=6)), (behind,))
+
+
+def _await_all(bridge: Server) -> None:
+    """Wait until every worker serves: the first one alone would get all connections."""
+    assert bridge.health_url is not None, "the bridge has an admin listener"
+    url = bridge.health_url.replace("/readyz", "/metrics")
+    give_up = time.monotonic() + _START_S
+    while time.monotonic() < give_up:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own loopback URL
+            if b"\nrt_bridge_workers %d.0\n" % WORKERS in answer.read():
+                return
+        time.sleep(0.1)
+    raise RuntimeError(f"There were no {WORKERS} workers within {_START_S:g} s.")
 
 
 def _sample(
