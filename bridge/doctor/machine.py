@@ -139,7 +139,7 @@ async def check_ports(patient: Patient) -> list[Finding]:
             admin,
         ]
     answer = await probe(patient, patient.apps[0], reachable(settings.listen))
-    if answer.instance == running.instance:
+    if running.is_named(answer.instance):
         sentence = f"The running bridge listens on {settings.listen}."
         return [ok("ports", sentence, "BRIDGE_LISTEN"), admin]
     what = f"something else ({answer.what})" if answer.status else f"nothing ({answer.what})"

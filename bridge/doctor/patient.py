@@ -29,12 +29,17 @@ _WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 class Running:
     """The bridge behind BRIDGE_ADMIN_LISTEN.
 
-    `instance` names its process, "" = none answers there, and `why` says so. `checks` are its own.
+    `instance` names its process, or those of all its workers; "" = none answers there, and `why` says
+    so. `checks` are its own.
     """
 
     instance: str = ""
     why: str = ""
     checks: dict[str, str] | None = None
+
+    def is_named(self, instance: str) -> bool:
+        """Tell whether this is the bridge of the process with that name."""
+        return bool(instance) and instance in self.instance.split(", ")
 
 
 @dataclass(frozen=True, slots=True)

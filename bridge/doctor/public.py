@@ -43,7 +43,7 @@ async def _ask(patient: Patient, app_hash: str) -> Answer:
     """Ask once; of several replicas as often as it takes until this one answers."""
     for _ in range(_MOST if _may_have_replicas(patient) else 1):
         answer = await probe(patient, app_hash)
-        if not answer.instance or answer.instance == patient.running.instance:
+        if not answer.instance or patient.running.is_named(answer.instance):
             break
     return answer
 
@@ -92,14 +92,14 @@ def _compare(patient: Patient, app_hash: str, answer: Answer) -> Finding:
             "Run this command on the machine of the bridge, with its settings.",
             app_hash,
         )
-    if answer.instance != running.instance and _may_have_replicas(patient):
+    if not running.is_named(answer.instance) and _may_have_replicas(patient):
         return warning(
             _CHECK,
             f"A bridge with our token answers at {url}, and in {_MOST} times never this one.",
             "It may be another replica; see that the load balancer knows this one.",
             app_hash,
         )
-    if answer.instance != running.instance:
+    if not running.is_named(answer.instance):
         return failed(
             _CHECK,
             f"Another bridge answers at {url}, with the same token.",

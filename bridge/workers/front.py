@@ -33,6 +33,8 @@ READY_S = 0.8
 COUNT_S = 2.0
 #: How long (s) it may take to do what an operator wants, and then Plivo: as long as operators wait.
 ACT_S: Final = 30.0
+#: Named where a bridge names its process, while no worker is known.
+NOBODY: Final = "starting"
 #: What a worker must know of the request of an operator.
 _PASSED_ON: Final = ("Authorization", "Content-Type")
 _READY: Final = "ready"
@@ -87,7 +89,7 @@ class Front:
     async def _healthz(self, _: web.Request) -> web.Response:
         """Say that the supervisor answers; it replaces workers that do not, so none is asked."""
         names = [worker.instance for worker in self._able() if worker.instance]
-        headers = {INSTANCE: names[0]} if names else {}
+        headers = {INSTANCE: ", ".join(names) or NOBODY}
         return web.json_response({"status": "ok"}, headers=headers)
 
     async def _readyz(self, request: web.Request) -> web.Response:

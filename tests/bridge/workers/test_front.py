@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from pydantic_core import to_json
 
+from bridge.doctor.patient import Running
 from bridge.place import Place
 from bridge.settings import Settings
 from bridge.workers.front import Front
@@ -147,7 +148,7 @@ async def test_nobody_is_there(client: aiohttp.ClientSession) -> None:
     status, told = await readyz(client)
     async with client.get("/healthz") as alive:
         assert (200, b'{"status": "ok"}') == (alive.status, await alive.read())
-        assert "X-RT-Bridge-Instance" not in alive.headers
+        assert "starting" == alive.headers["X-RT-Bridge-Instance"]
 
     assert (503, {"workers": "none serves"}) == (status, told["checks"])
 
@@ -160,14 +161,15 @@ async def test_query_is_passed_on(client: aiohttp.ClientSession, crew: Crew) -> 
     assert ["/readyz?verbose"] == [target for _, target, _, _ in worker.asked]
 
 
-async def test_process_is_named_after_one_of_them(
-    client: aiohttp.ClientSession, crew: Crew
-) -> None:
-    """By the name of a worker `rt-bridge doctor` finds that the public URL leads here."""
-    crew.add(1)
-    crew.add(2, instance="abc")
+async def test_all_workers_are_named(client: aiohttp.ClientSession, crew: Crew) -> None:
+    """By the names of its workers `rt-bridge doctor` knows each of them for this bridge."""
+    for number, name in ((1, "abc"), (2, ""), (3, "def")):
+        crew.add(number, instance=name)
     async with client.get("/healthz") as alive:
-        assert "abc" == alive.headers["X-RT-Bridge-Instance"]
+        told = alive.headers["X-RT-Bridge-Instance"]
+
+    running = Running(told)
+    assert [True, False, True] == [running.is_named(name) for name in ("abc", "", "def")]
 
 
 async def test_metrics_of_a_worker_that_does_not_answer(
