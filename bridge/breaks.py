@@ -8,9 +8,10 @@ command as if nothing had been asked, and once Plivo has accepted the transfer i
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from pydantic_core import from_json, to_json
@@ -21,20 +22,17 @@ from bridge.continuations import ACCEPTED, ASKED
 from bridge.live_calls import CallRefused, live_call, mark_hung_up
 from bridge.plivo.rest_errors import PlivoNotFound, PlivoRefused, PlivoRestError, PlivoTimeout
 from bridge.reconcile import removed_app
+from bridge.replicas import LOOK_S, settled
 from bridge.state import CallState, Phase
-from bridge.store.protocol import Conflict, OutboxRow
+from bridge.store.protocol import OutboxRow
 from bridge.transaction import Transaction
 from mappings._plivo.verbs import Hangup
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from bridge.outbox import Outbox
     from bridge.plivo.rest import PlivoRest
     from bridge.runtime import Runtime
     from bridge.session import Session
-
-Done = TypeVar("Done")
 
 log = structlog.get_logger()
 
@@ -45,8 +43,8 @@ MOST_AT_ONCE: Final = 3
 MOST_ATTEMPTS: Final = 6
 #: After so long a break of which nothing more was heard is carried out again, in s.
 AGAIN_AFTER_S: Final = 15.0
-#: How often a call is read again that another process has changed.
-MOST_CONFLICTS: Final = 5
+#: Longest a break that another replica carries out is waited for, in s: as long as it may ask Plivo.
+ELSEWHERE_S: Final = 12.0
 #: Lane of the outbox, as that of kicks.
 PLIVO_LANE: Final = "plivo"
 
@@ -120,7 +118,7 @@ class Breaks:
             return _outcome("REST_UNAVAILABLE", "BRIDGE_PLIVO_REST is false")
         step = -1
         for _ in range(MOST_AT_ONCE):
-            begun = await _settled(partial(self._intend, callid, step))
+            begun = await self._begin(callid, step)
             if isinstance(begun, BreakOutcome):
                 return begun
             step = begun.step
@@ -131,14 +129,29 @@ class Breaks:
             except (PlivoRestError, ValueError) as error:
                 if isinstance(error, PlivoRestError) and error.maybe_done:
                     continue
-                await _settled(partial(self._withdraw, callid, step))
+                await settled(partial(self._withdraw, callid, step))
                 return _refusal(error, begun)
-            return await _settled(partial(self._accepted, callid, step))
+            return await settled(partial(self._accepted, callid, step))
         ended = await self._ended_meanwhile(callid, step)
         return ended or _outcome("REST_UNKNOWN", f"call {callid} may be transferred in a moment")
 
-    async def _intend(self, callid: int, step: int) -> CallState | BreakOutcome:
-        """Store that the command is to be broken, before Plivo is told; -1 = whichever runs now."""
+    async def _begin(self, callid: int, step: int) -> CallState | BreakOutcome:
+        """Store the intent to break, unless another replica is at it: its outcome is ours too."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + ELSEWHERE_S
+        while loop.time() < end:
+            begun = await settled(partial(self._intend, callid, step))
+            if not isinstance(begun, int):
+                return begun
+            step = begun
+            await asyncio.sleep(LOOK_S)
+        return _outcome("REST_UNKNOWN", f"another replica asks Plivo to transfer call {callid}")
+
+    async def _intend(self, callid: int, step: int) -> CallState | BreakOutcome | int:
+        """Store that the command is to be broken, before Plivo is told; -1 = whichever runs now.
+
+        Gives the step when another replica has stored that and is still at it.
+        """
         async with self._session.locks[callid]:
             state = await self._session.read(callid)
             if step >= 0 and (ended := self._judge(state, callid, step)) is not None:
@@ -147,7 +160,14 @@ class Breaks:
                 return _outcome("NOTHING_RUNS", f"call {callid} is between two commands")
             if self._is_accepted(state):
                 return _outcome("BROKEN", f"{state.command} of call {callid} was broken already")
+            if await self._is_elsewhere(state):
+                return state.step
             return await self._count(state)
+
+    async def _is_elsewhere(self, state: CallState) -> bool:
+        by = state.inbox.get("break_by", self._runtime.instance)
+        asked = state.inbox.get("break") == ASKED and by != self._runtime.instance
+        return asked and await self._session.replicas.lives(by)
 
     async def _count(self, state: CallState) -> CallState | BreakOutcome:
         """Commit one more transfer of this call, under its lock."""
@@ -157,6 +177,7 @@ class Breaks:
             )
         state.transfers += 1
         state.inbox["break"] = ASKED
+        state.inbox["break_by"] = self._runtime.instance
         transaction = self._transaction(state)
         transaction.note(break_asked=state.step, transfers=state.transfers)
         transaction.put_out(self._row(state))
@@ -188,6 +209,7 @@ class Breaks:
             state = await self._session.read(callid)
             if state is not None and _waits(state, step) and state.inbox.get("break") == ASKED:
                 del state.inbox["break"]
+                state.inbox.pop("break_by", None)
                 await self._transaction(state).commit()
 
     async def _ended_meanwhile(self, callid: int, step: int) -> BreakOutcome | None:
@@ -212,7 +234,7 @@ class Breaks:
         async with self._session.locks["break", row.callid]:
             state = await self._counted_again(row, step)
             if state is None or rest is None:
-                await _settled(partial(self._withdraw, row.callid, step))
+                await settled(partial(self._withdraw, row.callid, step))
                 return True
             try:
                 await self._transfer(rest, state)
@@ -220,9 +242,9 @@ class Breaks:
                 log.warning("call.break_failed", call=row.callid, app=state.app, why=str(error))
                 if isinstance(error, PlivoRestError) and not isinstance(error, PlivoNotFound):
                     return await self._outbox.later(row)
-                await _settled(partial(self._withdraw, row.callid, step))
+                await settled(partial(self._withdraw, row.callid, step))
                 return True
-            await _settled(partial(self._accepted, row.callid, step))
+            await settled(partial(self._accepted, row.callid, step))
             return True
 
     async def _counted_again(self, row: OutboxRow, step: int) -> CallState | None:
@@ -235,6 +257,7 @@ class Breaks:
                 log.warning("call.break_given_up", call=row.callid, app=state.app)
                 return None
             state.transfers += 1
+            state.inbox["break_by"] = self._runtime.instance
             await self._transaction(state).commit()
             return state
 
@@ -250,16 +273,6 @@ class Breaks:
         due = self._runtime.clock.now() + AGAIN_AFTER_S
         key, body = f"break:{state.callid}:{state.step}", to_json(state.step)
         return OutboxRow(key, "break", state.callid, due, body, lane=PLIVO_LANE)
-
-
-async def _settled(change: Callable[[], Awaitable[Done]]) -> Done:
-    """Make a change of a call, anew when another process has changed the call meanwhile."""
-    for _ in range(MOST_CONFLICTS):
-        try:
-            return await change()
-        except Conflict:
-            continue
-    return await change()
 
 
 def _runs_a_command(state: CallState) -> bool:

@@ -5,12 +5,14 @@ Of several replicas one keeps house (bridge.duties), so that Plivo is asked once
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from bridge.open_commands import Tally
 from bridge.plivo.rest_errors import PlivoRestError
+from bridge.replicas import settled
 from bridge.rt_client import RtApp
 from bridge.runtime import App
 from bridge.settings_model import AppSettings
@@ -99,7 +101,8 @@ class Reconciler:
             return
         log.warning("call.reconciled", call=callid, app=state.app)
         app = self._runtime.apps.get(state.app) or removed_app(state.app)
-        await self._hangups.end_call(app, callid, {"HangupSource": "Unknown"})
+        form = {"HangupSource": "Unknown"}
+        await settled(partial(self._hangups.end_call, app, callid, form))
 
     async def _lives(self, state: CallState, now: float) -> bool:
         """Tell whether Plivo knows the call; as long as it does not say so, by the call's age."""

@@ -5,12 +5,14 @@ Every row here is repeated until it is done; a room or a member that is gone nee
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
 from pydantic_core import from_json
 
 from bridge.plivo.rest_errors import PlivoNotFound, PlivoRestError
+from bridge.replicas import settled
 from bridge.rooms import kick_row, look_row
 from bridge.state import Phase
 from bridge.stays import stay_of
@@ -60,7 +62,9 @@ class RoomLooks:
         rest = self._runtime.rest
         if rest is None:
             return []
-        room = await self._compare(name, await rest.get_conference(name))
+        conference = await rest.get_conference(name)
+        # Another replica may take note of who comes and goes meanwhile.
+        room = await settled(partial(self._compare, name, conference))
         now = self._runtime.clock.now()
         there = list(room.members.values())
         rows = [kick_row(name, member, now, "CONFERENCE_CLOSED") for member in there]

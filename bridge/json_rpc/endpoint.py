@@ -18,6 +18,7 @@ from bridge.json_rpc.args import Args
 from bridge.json_rpc.auth import Attempts, Credentials
 from bridge.json_rpc.errors import Code, RpcError
 from bridge.json_rpc.methods import METHODS
+from bridge.state import UnreadableState
 from bridge.store.protocol import StoreError
 from bridge.telemetry import log_line
 
@@ -61,7 +62,7 @@ class Endpoint:
         except RpcError as error:
             line["outcome"] = error.code.name
             reply["error"] = {"code": int(error.code), "message": str(error)}
-        except StoreError as error:
+        except (StoreError, UnreadableState) as error:
             line["outcome"] = Code.STORE_UNAVAILABLE.name
             sentence = f"{Code.STORE_UNAVAILABLE.name}: {error}"
             reply["error"] = {"code": int(Code.STORE_UNAVAILABLE), "message": sentence}

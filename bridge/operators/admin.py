@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -20,7 +21,8 @@ from bridge.operators.moments import written
 from bridge.plivo.rest_errors import PlivoNotFound, PlivoRestError
 from bridge.reconcile import removed_app
 from bridge.redaction import mask_number
-from bridge.state import CallState, Phase, load, open_command
+from bridge.replicas import settled
+from bridge.state import CallState, Phase, UnreadableState, load, open_command
 from bridge.store.protocol import StoreError
 
 if TYPE_CHECKING:
@@ -100,8 +102,8 @@ class Admin:
             except Refused as refused:
                 error = {"code": refused.code, "message": str(refused)}
                 return _answer(refused.status, {"error": error})
-            except StoreError as fault:
-                error = {"code": "STORE_UNAVAILABLE", "message": str(fault)}
+            except (StoreError, UnreadableState) as fault:
+                error = {"code": "STORE_UNAVAILABLE", "message": _sentence(str(fault))}
                 return _answer(503, {"error": error})
 
         return handler
@@ -238,7 +240,8 @@ class Admin:
         except PlivoNotFound:
             # Its hangup webhook is lost or late: whoever asks for its end shall get it.
             app = self._runtime.apps.get(state.app) or removed_app(state.app)
-            await self._hangups.end_call(app, callid, {"HangupSource": "Unknown"})
+            form = {"HangupSource": "Unknown"}
+            await settled(partial(self._hangups.end_call, app, callid, form))
             return "WAS_GONE", f"Plivo knows no call {callid} any more: it is over here as well."
         except TimeoutError:
             why = f"Plivo did not answer within {BUDGET_S:g} s: the call may be over."

@@ -5,26 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from support_e2e import PUBLIC, Make, World, command
+from support_e2e import PATIENCE_S, PUBLIC, Gate, Make, Reply, World, command
 from support_outbound import asked, dialled, does, told
 from support_rpc import APP, CALLEE, DID, Rpc, make_rpc
 from support_valkey import needs_valkey, shared_server, url_for
 
 from bridge import replicas
 from bridge.app import Bridge
+from bridge.breaks import BreakOutcome
 from bridge.json_rpc.errors import Code
 from bridge.outbound.intents import Phase
 from bridge.simulator.callees import Answers, Busy
+from bridge.state import dump
+from bridge.store.protocol import CallWrite, Commit
 
 pytestmark = needs_valkey
 
 TARGET = {"number": CALLEE, "timeout": 30}
 OPTIONS = {"cdr_field": "42", "cli": DID}
 LIMIT = 10
+TOKEN = "an-admin-token-of-some-length-0123456789"
 
 
 @asynccontextmanager
@@ -51,6 +56,7 @@ async def rpc(make_world: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         store=store,
         shutdown_grace_s=1,
         outbound_queue_limit=LIMIT,
+        admin_token=TOKEN,
     )
 
 
@@ -208,6 +214,134 @@ async def test_what_a_dead_bridge_took_is_dialled_at_once(rpc: Rpc) -> None:
         assert Phase.OVER is found.phase
         assert 1 == len(dialled(rpc.world))
         assert 0 == await other.outbound.waiting()
+
+
+# --- calls that another bridge leads -------------------------------------------------------------
+
+
+@asynccontextmanager
+async def led_elsewhere(rpc: Rpc, *replies: Reply) -> AsyncIterator[Bridge]:
+    """Let a call begin whose webhooks all go to the other bridge, and give that one."""
+    rpc.world.app.replies[:] = replies
+    async with second(rpc.world) as other:
+        rpc.world.dial()
+        await rpc.world.app.heard(1)
+        yield other
+
+
+def overtake(bridge: Bridge, times: int = 1) -> list[int]:
+    """Let another bridge be faster at so many commits of calls; gives the list of those calls."""
+    store, commit, overtaken = bridge.store, bridge.store.commit, list[int]()
+
+    async def slower(change: Commit) -> None:
+        if change.call is not None and change.call.base and len(overtaken) < times:
+            overtaken.append(change.call.callid)
+            held = await store.load_call(change.call.callid)
+            assert held is not None
+            await commit(Commit(replace(change.call, blob=held.blob, base=held.version)))
+        await commit(change)
+
+    store.commit = slower  # type: ignore[method-assign]
+    return overtaken
+
+
+def transfers(world: World) -> int:
+    """Count the transfers Plivo was asked for."""
+    found = [e.data for e in world.timeline.of("rest") if e.data["method"] == "POST"]
+    return sum("legs" in (one["body"] or {}) for one in found)
+
+
+async def test_break_of_a_call_that_another_bridge_leads(rpc: Rpc) -> None:
+    """The command ends with BREAK, although another bridge writes the call at that very moment."""
+    async with led_elsewhere(rpc, command("wait", wait=30)):
+        await rpc.world.passes(2)
+        overtaken = overtake(rpc.world.bridge, 3)
+        assert True is await rpc.call("calls.realtime_break", 1, None)
+        await rpc.world.delivered()
+
+        assert [1, 1, 1] == overtaken
+        assert "BREAK" == rpc.world.app.results()[1].partition(":")[0]
+
+
+async def test_break_at_both_bridges_at_once_is_one_transfer(rpc: Rpc) -> None:
+    """Both say that the command was broken; Plivo is asked once, and the next command goes on."""
+    async with led_elsewhere(rpc, command("wait", wait=30), command("wait", "next", wait=9)) as it:
+        await rpc.world.passes(2)
+        both = [one.call("calls.realtime_break", 1, None) for one in (rpc, at(rpc.world, it))]
+        assert [True, True] == await asyncio.gather(*both)
+        await rpc.world.delivered()
+
+        assert 1 == transfers(rpc.world)
+        asked_for = [(one["command_id"], one["command_result"]) for one in rpc.world.app.asked]
+        assert [(0, ""), ("wait", ""), ("next", "0")] == asked_for
+
+
+async def test_break_that_a_dead_bridge_left_is_carried_out(rpc: Rpc) -> None:
+    """Nobody waits for a bridge that died after it had stored the break."""
+    async with led_elsewhere(rpc, command("wait", wait=30)) as other:
+        await rpc.world.passes(2)
+        begun = await other.breaks._intend(1, -1)
+        assert not isinstance(begun, int | BreakOutcome)
+        running = other.session.replicas._running
+        assert running is not None
+        running.cancel()
+        async with asyncio.timeout(PATIENCE_S):
+            assert True is await rpc.call("calls.realtime_break", 1, None)
+
+        assert 1 == transfers(rpc.world)
+
+
+async def test_nothing_runs_while_another_bridge_asks_the_app(rpc: Rpc) -> None:
+    """Between two commands there is nothing to break, and a hangup ends the call all the same."""
+    gate = Gate(command("wait", wait=30))
+    async with led_elsewhere(rpc, gate):
+        assert False is await rpc.call("calls.realtime_break", 1, None)
+        assert True is await rpc.call("calls.hangup", 1)
+        gate.open()
+        await rpc.world.delivered()
+
+        assert ["UP", "HANGUP"] == [one["call_status"] for one in rpc.world.app.requests]
+
+
+async def test_operator_ends_what_another_bridge_leads(rpc: Rpc) -> None:
+    """The admin listener of any bridge breaks and hangs up any call, whoever writes it meanwhile."""
+    async with led_elsewhere(rpc, command("wait", wait=30), command("wait", wait=30)):
+        await rpc.world.passes(2)
+        overtake(rpc.world.bridge)
+        assert 200 == await admin(rpc.world, "break")
+        await rpc.world.app.heard(2)
+        assert 200 == await admin(rpc.world, "hangup")
+        await rpc.world.delivered()
+
+        assert 1 == len(rpc.world.app.finals)
+
+
+async def test_operator_ends_what_plivo_knows_no_more(rpc: Rpc) -> None:
+    """A call whose hangup webhook was lost is over for all, though another bridge was just at it."""
+    async with led_elsewhere(rpc, command("wait", wait=30)):
+        await rpc.world.passes(2)
+        state = await rpc.world.bridge.session.read(1)
+        assert state is not None
+        state.uuid = "nobody"
+        await rpc.world.bridge.store.commit(
+            Commit(CallWrite(1, APP, state.uuid, state.version, dump(state), 1.0))
+        )
+        overtaken = overtake(rpc.world.bridge)
+        assert 200 == await admin(rpc.world, "hangup")
+        await rpc.world.app.heard(1, final=True)
+
+        assert [1] == overtaken
+
+
+async def admin(world: World, action: str) -> int:
+    """Let an operator do something to the first call at the first bridge; gives the status."""
+    url = f"http://127.0.0.1:{world.bridge.admin_port}/admin/calls/1/{action}"
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with world.plivo.session.post(url, headers=headers) as response:
+        return response.status
+
+
+# --- apps ----------------------------------------------------------------------------------------
 
 
 async def test_unknown_app_is_unknown_in_both(rpc: Rpc) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from structlog.testing import capture_logs
 from support_e2e import Json, Make, World, command, link, names, tts
+from support_rpc import APP, CALLEE, CREDENTIALS, DID, Rpc, request
 from support_valkey import Valkey, needs_valkey, valkey
 
 from bridge import rescue
+from bridge.json_rpc.errors import Code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -210,3 +213,59 @@ async def test_call_of_a_server_that_forgot_is_ended_as_the_app_wants(
 
     assert b"Call again." in answer.body
     assert ["Speak", "Hangup"] == names(answer.body)
+
+
+# --- the API and the operators -------------------------------------------------------------------
+
+
+TOKEN = "an-admin-token-of-some-length-0123456789"
+
+
+async def test_api_and_operators_hear_of_an_outage(make_world: Make, server: Valkey) -> None:
+    """Whoever asks for something that needs the store gets an error in his own form, and no fault."""
+    options = {**QUICK, **CREDENTIALS, "plivo_rest": True, "admin_token": TOKEN}
+    world = await make_world(ASK, store=server.url, **options)
+    rpc = Rpc(world)
+    made = await rpc.call("apps.create", "REALTIME10", "One", {"url": world.app.url})
+    leg = world.leg()
+    await leg.request(world.application.answer_url)
+    server.kill()
+    asked: list[tuple[Any, ...]] = [
+        ("calls.realtime", APP, {"number": CALLEE}, {"cli": DID}),
+        ("calls.hangup", 1),
+        ("calls.realtime_break", 1),
+        ("apps.create", "REALTIME10", "Two", {"url": world.app.url}),
+        ("apps.edit", made["hash"], "Three"),
+        ("apps.get_list",),
+        ("apps.delete", made["hash"]),
+        ("apps.assign_did", made["hash"], DID),
+    ]
+    with capture_logs() as logs:
+        errors = await asyncio.gather(
+            *(rpc.error(request(method, *params)) for method, *params in asked)
+        )
+        paths = ["GET /admin/calls", "POST /admin/calls/1/hangup", "POST /admin/calls/1/break"]
+        answers = await asyncio.gather(*(_admin(world, path) for path in [*paths, "GET /readyz"]))
+
+    where = f"The Redis store 127.0.0.1:{server.port} cannot be used: "
+    assert {(Code.STORE_UNAVAILABLE, f"STORE_UNAVAILABLE: {where}connection refused.")} == {*errors}
+    assert [503] * 4 == [status for status, _ in answers]
+    assert [("STORE_UNAVAILABLE", where)] * 3 == [
+        (body["error"]["code"], body["error"]["message"].partition("connection")[0])
+        for _, body in answers[:3]
+    ]
+    assert {"outbound": None} == answers[3][1]["waiting"]
+    assert {"json_rpc.fault", "webhook.fault"}.isdisjoint(line["event"] for line in logs)
+    assert 1_767_000_000 < await rpc.call("system.get_timestamp")
+
+    await asyncio.to_thread(server.start)
+    assert True is await rpc.call("apps.delete", made["hash"])
+    assert 200 == (await _admin(world, "GET /admin/calls"))[0]
+
+
+async def _admin(world: World, line: str) -> tuple[int, Json]:
+    method, _, path = line.partition(" ")
+    url = f"http://127.0.0.1:{world.bridge.admin_port}{path}"
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with world.plivo.session.request(method, url, headers=headers) as response:
+        return response.status, await response.json()
