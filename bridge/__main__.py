@@ -2,7 +2,8 @@
 
 Everything heavy is imported inside the command that needs it, so that `--help`, `--version` and
 the health check of a container start at once.
-Exit status: 0 success, 1 failure, 2 wrong usage or settings; 3 of `verify`, an unreachable app.
+Exit status: 0 success, 1 failure, 2 wrong usage or settings; 3 of `verify`, an unreachable app; 143
+of `serve`, stopped by force.
 """
 
 from __future__ import annotations
@@ -61,7 +62,10 @@ def _load(status: int = _USAGE_ERROR, *, workers: str | None = None) -> Loaded:
     help="Processes that share the work; needs a redis:// store. [default: BRIDGE_WORKERS, or 1]",
 )
 def serve(workers: str | None) -> None:
-    """Run the bridge until SIGTERM or Ctrl-C."""
+    """Run the bridge until SIGTERM or Ctrl-C.
+
+    It then answers on for BRIDGE_DRAIN_S and finishes what it has begun; a second signal forces it to end (exit status 143).
+    """
     settings = _load(workers=workers).settings
     from bridge.telemetry import configure_logging  # noqa: PLC0415 -- keeps --help fast
 

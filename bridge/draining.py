@@ -77,7 +77,9 @@ class Draining:
         return 0.0 if self.phase is Phase.SERVING else max(0.0, instant - self._loop().time())
 
     def begin(self) -> None:
-        """Begin to answer on, for `drain_s` at most."""
+        """Begin to answer on, for `drain_s` at most, unless it is forced already."""
+        if self.phase is not Phase.SERVING:
+            return
         self.phase = Phase.ANSWERING
         self._ends_at = self._loop().time() + (0.0 if self._answered.is_set() else self._drain_s)
         self._gone_at = self._ends_at + self._grace_s

@@ -165,6 +165,18 @@ async def test_work_is_cancelled_when_its_time_is_over() -> None:
     assert cancelled.is_set()
 
 
+async def test_force_comes_before_everything() -> None:
+    """Told twice before it could begin, it does not begin to answer on."""
+    it = Draining(LONG_S, LONG_S, left)
+    it.force()
+    it.begin()
+    async with asyncio.timeout(PATIENCE_S):
+        await it.answer_on(needed(True))
+        await it.finish()
+
+    assert (Phase.FORCED, 0.0, 0.0) == (it.phase, it.seconds_left, it.gone_within_s)
+
+
 async def test_force_waits_for_no_work() -> None:
     """Told twice, what is in progress is given up, in every later phase as well."""
     it = Draining(0.0, LONG_S, left)
