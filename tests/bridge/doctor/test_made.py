@@ -109,8 +109,8 @@ async def test_key_that_has_changed(made: Clinic) -> None:
     assert finding.sentence.startswith("Its password cannot be read: it was sealed with another")
 
 
-async def test_deleted_apps_and_those_of_the_settings(made: Clinic) -> None:
-    """A deleted app is none, and one of the settings is what the settings say."""
+async def test_deleted_app(made: Clinic) -> None:
+    """A deleted app is none."""
     async with made.running() as bridge:
         app_hash = await make(bridge, made.app.url)
         await bridge.stored_apps.delete(app_hash)
@@ -119,3 +119,13 @@ async def test_deleted_apps_and_those_of_the_settings(made: Clinic) -> None:
             await made.examine(apps=[app_hash])
 
     assert (["SHOP"], {}) == (list(settings.apps), found)
+
+
+async def test_app_that_the_settings_pin_later(made: Clinic) -> None:
+    """An app of the settings is what they say, whatever the store has under its hash."""
+    async with made.running() as bridge:
+        app_hash = await make(bridge, "https://former.example.com/rt")
+        made.apps[app_hash] = {"url": made.app.url}
+        settings, found = await with_made_apps(made.settings)
+
+    assert (made.app.url, {}) == (settings.apps[app_hash].url, found)
