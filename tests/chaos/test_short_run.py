@@ -10,7 +10,15 @@ from chaos.verdicts import violations
 from chaos.world import Plan, run
 from support_valkey import needs_valkey
 
-PLAN = Plan(calls=40, seconds=7.0, ramp_s=1.0, store_restarts=1, ends_s=5.0)
+PLAN = Plan(
+    calls=40,
+    seconds=5.0,
+    ramp_s=1.0,
+    ends_s=2.0,
+    kill_every_s=1.5,
+    store_restarts=1,
+    app_timeout_s=3.0,
+)
 
 
 @needs_valkey
@@ -21,7 +29,7 @@ async def test_promises_hold_while_everything_is_killed(tmp_path: Path) -> None:
     wrong = violations(found)
 
     assert [] == wrong, table(found, wrong)
-    assert len(found.kills) >= 3
+    assert len(found.kills) >= 2
     assert 1 == len(found.outages)
     assert found.most_at_once >= PLAN.calls // 2
     assert sum(ask.failure != "" for ask in found.asks) > 0
