@@ -21,6 +21,7 @@ from crash.plivo import Form, Leg, Plivo, session
 from crash.processes import BridgeProcess, free_port
 from crash.rt_app import Ask, RtApp
 from crash.test_kills import SEED, Script
+from pydantic_core import from_json
 from support_valkey import needs_valkey, shared_server, url_for
 
 #: All of a document that says no more than "come back".
@@ -140,5 +141,7 @@ async def test_workers_are_killed(tmp_path: Path) -> None:
     check_callids(callers)
     assert KILLS == len(machine.lines("worker.ended"))
     assert [] == machine.lines("webhook.fault") + machine.lines("task.failed")
+    # Three processes write to one pipe, and none in the middle of another one's line.
+    assert all("event" in from_json(line) for line in bytes(machine._log).splitlines())
     by = {line.rpartition(b'"worker":')[2] for line in machine.lines("webhook.answered")}
     assert {b"1}", b"2}"} == by
