@@ -27,8 +27,9 @@ class Release:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         for package in PACKAGES:
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / package, folder / package, ignore=ignored)
+            # With what is compiled: it is as old as its source, and counts for the copy as well.
+            half_written = shutil.ignore_patterns("*.pyc.*")
+            shutil.copytree(ROOT / package, folder / package, ignore=half_written)
 
     @property
     def program(self) -> tuple[str, str]:

@@ -84,6 +84,18 @@ class Releases:
         return self.app.results()[-1]
 
 
+@pytest.fixture(scope="module")
+def second_read(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """Make the release with a second version of `read`, once."""
+    return with_second_read(tmp_path_factory.mktemp("second_read"))
+
+
+@pytest.fixture(scope="module")
+def another_form(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """Make the release that stores calls in another form, once."""
+    return with_another_form(tmp_path_factory.mktemp("another_form"))
+
+
 @pytest.fixture
 async def releases(tmp_path: Path) -> AsyncIterator[Releases]:
     """Give an app that asks for ever, and a store."""
@@ -115,14 +127,14 @@ async def _until_asked_as(it: Releases, bridge: Serving, document: bytes, *, sec
 
 
 async def test_commands_finish_while_one_release_replaces_another(
-    releases: Releases, tmp_path: Path
+    releases: Releases, second_read: Release
 ) -> None:
     """No question fails: begun by either release it is finished by the other, as it was begun."""
     it = releases
     _says(it, *[ASK] * 4)
     old = await it.start()
     document = await it.answer(old)
-    new = await it.start(with_second_read(tmp_path / "new"))
+    new = await it.start(second_read)
     document = await it.press(new, document, "1")
     assert "1" == it.result()
     # The new release asks in the version that the old one knows as well, as long as it lives.
@@ -143,12 +155,12 @@ async def test_commands_finish_while_one_release_replaces_another(
 
 
 async def test_newer_command_under_an_older_release_fails_cleanly(
-    releases: Releases, tmp_path: Path
+    releases: Releases, second_read: Release
 ) -> None:
     """After a step back the app hears that its command failed, and the call goes on."""
     it = releases
     _says(it, *[ASK] * 2)
-    new = await it.start(with_second_read(tmp_path / "new"))
+    new = await it.start(second_read)
     first, second = await it.answer(new, "u1"), await it.answer(new, "u2")
     old = await it.start()
     _says(it, DONE)
@@ -175,11 +187,13 @@ async def test_newer_command_under_an_older_release_fails_cleanly(
     assert 1 == sum("REPLAY_DIVERGED" in str(result) for result in it.app.results())
 
 
-async def test_command_outlives_a_killed_newer_release(releases: Releases, tmp_path: Path) -> None:
+async def test_command_outlives_a_killed_newer_release(
+    releases: Releases, second_read: Release
+) -> None:
     """A replica that died cannot say what it knows: its command fails cleanly at the older one."""
     it = releases
     _says(it, ASK, DONE)
-    new = await it.start(with_second_read(tmp_path / "new"))
+    new = await it.start(second_read)
     document = await it.answer(new)
     await new.stop(signal.SIGKILL)
     old = await it.start()
@@ -198,14 +212,14 @@ async def test_command_outlives_a_killed_newer_release(releases: Releases, tmp_p
 
 
 async def test_call_in_another_form_goes_to_who_can_read_it(
-    releases: Releases, tmp_path: Path
+    releases: Releases, another_form: Release
 ) -> None:
     """An older release touches nothing and sends webhooks on, with all they told; none is lost."""
     it = releases
     _says(it, *[ASK] * 3, DONE)
     old = await it.start()
     before = await it.answer(old, "u0")
-    new = await it.start(with_another_form(tmp_path / "new"))
+    new = await it.start(another_form)
     assert ["GetDigits", "Redirect"] == names(await it.press(new, before, "0", "u0"))
     document = await it.answer(new)
     hold = await it.press(old, document, "1234")
@@ -224,12 +238,12 @@ async def test_call_in_another_form_goes_to_who_can_read_it(
 
 
 async def test_call_in_another_form_ends_where_nobody_can_read_it(
-    releases: Releases, tmp_path: Path
+    releases: Releases, another_form: Release
 ) -> None:
     """Its caller gets what the app has for failures, never a 5xx; who can read it tells the app."""
     it = releases
     _says(it, ASK)
-    new = await it.start(with_another_form(tmp_path / "new"))
+    new = await it.start(another_form)
     document = await it.answer(new)
     assert 0 == await new.stop()
     old = await it.start()
@@ -242,7 +256,7 @@ async def test_call_in_another_form_ends_where_nobody_can_read_it(
     assert 6 == len(answers)
     assert {200} == set(it.statuses[:-1])
     assert 1 == len(it.app.requests)
-    again = await it.start(with_another_form(tmp_path / "again"))
+    again = await it.start(another_form)
     assert 200 == await it.hang_up(again)
     (final,) = await it.app.heard(1, final=True)
     assert ("read", "HANGUP") == (final["command"], final["call_status"])
