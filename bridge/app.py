@@ -125,7 +125,10 @@ class Bridge:
         )
         public.add_routes(webhooks.routes())
         account = self._rest(AccountRest)
-        self.api = Api(runtime, self.stored_apps, self.outbound, account, self.breaks, self.hangups)
+        numbers = Duty(runtime, session.replicas, "numbers")
+        self.api = Api(
+            runtime, self.stored_apps, self.outbound, account, self.breaks, self.hangups, numbers
+        )
         public.add_routes(Endpoint(self.api).routes(webhooks.prefix))
         media = MediaServer(runtime, self._client())
         for prefix in {"", webhooks.prefix}:
@@ -143,7 +146,7 @@ class Bridge:
             spawn(self.outbox.run(), "outbox"),
             spawn(reconciler.run(), "reconciler"),
             spawn(self.outbound.run(), "outbound"),
-            spawn(self.stored_apps.run(), "stored apps"),
+            spawn(self.stored_apps.run(), "stored apps", daemon=self.store.shared),
         ]
 
     async def drain(self) -> None:

@@ -9,12 +9,13 @@ it was taken with, so that what a former holder wants to write is refused.
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from bridge.store.protocol import Commit, Conflict, RecordWrite
+from bridge.store.protocol import Commit, Conflict, RecordWrite, StoreError, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,6 +27,9 @@ log = structlog.get_logger()
 
 #: The kind of the records that say who does what.
 KIND: Final = "duty"
+#: Longest something is waited for that another replica does, and how often it is looked at, in s.
+PATIENCE_S: Final = 20.0
+LOOK_S: Final = 0.1
 
 
 class Duty:
@@ -42,6 +46,8 @@ class Duty:
         self.inherited = False
         #: Nobody reads the record while it is written here.
         self._lock = asyncio.Lock()
+        #: Whose turn it is within this process.
+        self._turn = asyncio.Lock()
 
     async def mine(self) -> bool:
         """Tell whether it is ours; takes it when nobody else can have it. Raises StoreError."""
@@ -77,6 +83,29 @@ class Duty:
         async with self._lock:
             yield [self._write()]
             self._version += 1
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Do it once and then let others do it; waits for whoever is at it. Raises StoreError."""
+        async with self._turn:
+            end = asyncio.get_running_loop().time() + PATIENCE_S
+            while not await self.mine():
+                if asyncio.get_running_loop().time() > end:
+                    raise StoreUnavailable(
+                        f"Another replica has been at it for {PATIENCE_S:g} s ({self._name}): ask again."
+                    )
+                await asyncio.sleep(LOOK_S)
+            try:
+                yield
+            finally:
+                await self._give_up()
+
+    async def _give_up(self) -> None:
+        if self._runtime.store.shared:
+            gone = replace(self._write(), blob=None)
+            # Or it is another's by now; what is not deleted ends with this replica.
+            with suppress(StoreError):
+                await self._runtime.store.commit(Commit(records=[gone]))
 
     def _write(self) -> RecordWrite:
         return RecordWrite(KIND, self._name, self._version, self._me)

@@ -1,16 +1,20 @@
 """RT apps made while running, through JSON-RPC: records in the store, merged into `runtime.apps`.
 
 They work at once in every process on the store: an app nobody knows is looked up when its first
-webhook comes, and one that may have been changed at the beginning of each call. An app of the
+webhook comes, and one that may have been changed at the beginning of each call. What concerns the
+calls an app has already is known everywhere within a second: a record in the store is changed along
+with any app, and every replica looks at it. An app of the
 settings is never replaced by one of the store. A deleted app takes no new calls; it stays known
 until the calls it had are over and told.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import string
 from dataclasses import asdict, dataclass, fields, replace
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -35,7 +39,11 @@ KIND: Final = "app"
 PURPOSE: Final = "app passwords"
 #: Every app has series of its own in the metrics.
 MOST_APPS: Final = 1000
-#: How often changes made by other processes are looked for, in s, besides those calls come across.
+#: The record that every change of an app changes as well, where several processes share the store.
+CHANGED: Final = ("apps", "changed")
+#: How often it is looked at, in s of real time.
+LOOK_S: Final = 0.5
+#: How often all apps are read, whatever it says: a former release does not write it.
 REFRESH_S: Final = 30.0
 #: As long as those of the official SDKs' examples, and of their letters.
 _HASH_LENGTH: Final = 8
@@ -79,6 +87,9 @@ class StoredApps:
         self._key = derived_key(secret, PURPOSE)
         #: The versions that are in `runtime.apps`.
         self._merged: dict[str, int] = {}
+        #: What was known of changes when all apps were read, and when that was.
+        self._changes_seen = 0
+        self._loaded_at = -inf
 
     def is_pinned(self, app_hash: str) -> bool:
         """Tell whether an app is in the settings, where alone it can be changed."""
@@ -87,9 +98,12 @@ class StoredApps:
     async def run(self) -> None:
         """Look for changes of other processes, for ever."""
         while True:
-            await self._runtime.clock.sleep(REFRESH_S)
+            if self._runtime.store.shared:
+                await asyncio.sleep(LOOK_S)
+            else:
+                await self._runtime.clock.sleep(REFRESH_S)
             try:
-                await self.load()
+                await self._refresh()
             except StoreError as error:
                 log.error("apps.store", why=str(error))
             except Exception:
@@ -99,6 +113,22 @@ class StoredApps:
         """Merge every app of the store, deleted ones included: their calls must come to an end."""
         for app in await self._all():
             self._merge(app)
+
+    async def _refresh(self) -> None:
+        """Read all apps, unless it is known that there is nothing new."""
+        now = self._runtime.clock.now()
+        # Before the apps, so that a change made meanwhile is seen the next time.
+        changes = await self._changes()
+        if changes != self._changes_seen or now - self._loaded_at >= REFRESH_S:
+            await self.load()
+            self._changes_seen, self._loaded_at = changes, now
+
+    async def _changes(self) -> int:
+        """Give the version of the record that every change changes."""
+        if not self._runtime.store.shared:
+            return 0
+        row = await self._runtime.store.load_record(*CHANGED)
+        return 0 if row is None else row.version
 
     async def current(self, app_hash: str) -> App | None:
         """Give an app as it is now, to begin a call with it; None = there is none, or no more."""
@@ -203,7 +233,10 @@ class StoredApps:
             sort=app.created_at,
             expires_at=app.updated_at + kept_s if app.deleted else None,
         )
-        await self._runtime.store.commit(Commit(records=[write]))
+        records = [write]
+        if self._runtime.store.shared:
+            records.append(RecordWrite(*CHANGED, await self._changes(), b""))
+        await self._runtime.store.commit(Commit(records=records))
         written = replace(app, version=app.version + 1)
         self._merge(written)
         return written
@@ -238,7 +271,8 @@ class StoredApps:
             raise AppError("PASSWORD_LOST", sentence) from None
 
     def _merge(self, app: StoredApp) -> None:
-        if self.is_pinned(app.hash) or self._merged.get(app.hash) == app.version:
+        if self.is_pinned(app.hash) or self._merged.get(app.hash, 0) >= app.version:
+            # What was read before a change may come after it.
             return
         try:
             self._runtime.apps[app.hash] = self._checked(app)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.json_rpc.errors import Code, RpcError
-from bridge.locks import Locks
 from bridge.plivo.rest_errors import PlivoRefused, PlivoRestError
 from bridge.stored_apps import AppError
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bridge.breaks import Breaks
+    from bridge.duties import Duty
     from bridge.hangups import Hangups
     from bridge.outbound.service import Outbound
     from bridge.plivo.rest import PlivoRest
@@ -33,8 +33,8 @@ class Api:
     account: AccountRest | None
     breaks: Breaks
     hangups: Hangups
-    #: Held while something is changed at Plivo, which has no transactions.
-    locks: Locks = field(default_factory=Locks)
+    #: To change whose a number is: Plivo has no transactions, so one does so at a time.
+    numbers: Duty
 
     async def app(self, app_hash: str) -> App:
         """Find an app that takes calls. Raises RpcError."""

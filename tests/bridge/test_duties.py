@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from bridge import duties
 from bridge.duties import KIND, Duty
 from bridge.replicas import MOST_MISSES, Replicas
 from bridge.store.memory import MemoryStore
-from bridge.store.protocol import Commit, Conflict, RecordWrite
+from bridge.store.protocol import Commit, Conflict, RecordWrite, StoreUnavailable
 
 if TYPE_CHECKING:
     from bridge.runtime import Runtime
@@ -143,3 +145,45 @@ async def test_only_process_has_every_duty() -> None:
         assert [] == fence
 
     assert [] == await store.list_records(KIND)
+
+
+async def test_what_is_done_alone_is_done_by_one_at_a_time(store: MemoryStore) -> None:
+    """Others wait until it is done, in this process and in others, and then it is theirs."""
+    one, two = Replica(store, "one"), Replica(store, "two")
+    await _beats(one, two)
+    done: list[str] = []
+    held = asyncio.Event()
+
+    async def work(by: Replica, name: str) -> None:
+        async with by.duty.alone():
+            done.append(f"{name} begins")
+            await held.wait()
+            done.append(f"{name} ends")
+
+    first = asyncio.gather(work(one, "one"))
+    while not done:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0)
+    others = asyncio.gather(work(one, "again"), work(two, "two"))
+    assert not (await asyncio.wait({others}, timeout=0.3))[0]
+    assert ["one begins"] == done
+    held.set()
+    await asyncio.gather(first, others)
+
+    assert ["one begins", "one ends"] == done[:2]
+    assert [{"begins", "ends"}] * 2 == [
+        {done[n].split()[1], done[n + 1].split()[1]} for n in (2, 4)
+    ]
+    assert [] == await store.list_records(KIND)
+
+
+async def test_nobody_waits_for_ever_for_another(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waited long enough is told so."""
+    monkeypatch.setattr(duties, "PATIENCE_S", 0.15)
+    one, two = Replica(store, "one"), Replica(store, "two")
+    await _beats(one, two)
+    async with one.duty.alone():
+        with pytest.raises(StoreUnavailable, match="Another replica has been at it"):
+            async with two.duty.alone():
+                raise AssertionError("never")

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from support_e2e import PATIENCE_S, PUBLIC, Gate, Make, Reply, World, command
+from support_e2e import PATIENCE_S, PUBLIC, Gate, Make, RecordingApp, Reply, World, command
 from support_outbound import asked, dialled, does, told
 from support_rpc import APP, CALLEE, DID, Rpc, make_rpc
 from support_valkey import needs_valkey, shared_server, url_for
@@ -38,6 +38,9 @@ async def second(world: World) -> AsyncIterator[Bridge]:
     other = Bridge(world.bridge.settings, world.clock)
     await other.start()
     world.plivo.via[PUBLIC] = f"http://127.0.0.1:{other.port}"
+    async with asyncio.timeout(PATIENCE_S):
+        while not world.bridge.session.replicas.ready():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
     try:
         yield other
     finally:
@@ -342,6 +345,46 @@ async def admin(world: World, action: str) -> int:
 
 
 # --- apps ----------------------------------------------------------------------------------------
+
+
+async def test_change_of_an_app_reaches_the_calls_it_has(rpc: Rpc) -> None:
+    """Within a second every bridge asks an app where it is by now, in the middle of a call."""
+    async with second(rpc.world) as other:
+        made = await rpc.call("apps.create", "REALTIME10", "One", {"url": rpc.world.app.url})
+        await rpc.call("apps.assign_did", made["hash"], DID)
+        rpc.world.dial()
+        await rpc.world.app.heard(1)
+        moved = RecordingApp()
+        await moved.start()
+        try:
+            await rpc.call("apps.edit", made["hash"], None, {"url": moved.url})
+            async with asyncio.timeout(PATIENCE_S):
+                while other.runtime.apps[made["hash"]].settings.url != moved.url:  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.05)
+            await rpc.world.passes(10)
+            await moved.heard(1, final=True)
+        finally:
+            await moved.stop()
+
+        assert ["", "wait"] == [one["command"] for one in (*rpc.world.app.asked, *moved.asked)]
+
+
+async def test_two_bridges_assign_one_number_after_the_other(rpc: Rpc) -> None:
+    """Of two that give a number away at once the later one wins, at Plivo as in the store."""
+    async with second(rpc.world) as other:
+        url = {"url": rpc.world.app.url}
+        made = [await rpc.call("apps.create", "REALTIME10", name, url) for name in ("A", "B")]
+        hashes = [one["hash"] for one in made]
+        for _ in range(4):
+            both = (rpc.call, at(rpc.world, other).call)
+            await asyncio.gather(
+                *(call("apps.assign_did", app, DID) for call, app in zip(both, hashes, strict=True))
+            )
+            owners = [app for app in hashes if (await rpc.call("apps.get", app))["did"]]
+            rpc.world.app.requests.clear()
+            rpc.world.dial()
+            (request, *_) = await rpc.world.app.heard(1)
+            assert [request["app"]] == owners
 
 
 async def test_unknown_app_is_unknown_in_both(rpc: Rpc) -> None:

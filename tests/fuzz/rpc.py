@@ -14,6 +14,7 @@ from fuzz import hostile
 from support_shell import HASH, shell
 
 from bridge.breaks import Breaks
+from bridge.duties import Duty
 from bridge.json_rpc.api import Api
 from bridge.json_rpc.endpoint import Endpoint
 from bridge.json_rpc.errors import Code
@@ -137,5 +138,6 @@ async def rpc_edge() -> AsyncIterator[RpcEdge]:
     async with shell({}, None, **settings) as it:
         outbound = Outbound(it.runtime, it.session, it.hangups, it.outbox)
         breaks = Breaks(it.runtime, it.session, it.outbox)
-        api = Api(it.runtime, StoredApps(it.runtime), outbound, None, breaks, it.hangups)
+        numbers = Duty(it.runtime, it.session.replicas, "numbers")
+        api = Api(it.runtime, StoredApps(it.runtime), outbound, None, breaks, it.hangups, numbers)
         yield RpcEdge(Endpoint(api))

@@ -38,7 +38,7 @@ async def assign(api: Api, args: Args) -> bool:
     if _owner(api, number) not in {None, app.hash}:
         raise _pinned(api, number)
     rest = api.account_rest()
-    async with api.locks[KIND]:
+    async with api.numbers.alone():
         await _assign(api, rest, app, number)
     log.info("did.assigned", app=app.hash, number=number)
     return True
@@ -66,7 +66,7 @@ async def unassign(api: Api, args: Args) -> bool:
     number = _number(args)
     args.end()
     rest = api.account_rest()
-    async with api.locks[KIND]:
+    async with api.numbers.alone():
         row = await _unassign(api, rest, app_hash, number)
     log.info("did.unassigned", app=row.scope, number=number)
     return True

@@ -11,6 +11,7 @@ import pytest
 from support_shell import Shell, shell
 
 from bridge.breaks import BREAK_CODES, BreakOutcome, Breaks
+from bridge.duties import Duty
 from bridge.json_rpc.api import Api
 from bridge.json_rpc.args import Args
 from bridge.json_rpc.errors import Code, RpcError
@@ -39,7 +40,9 @@ async def _api(breaks: _Breaks) -> AsyncIterator[tuple[Shell, Api]]:
     async with shell(WAIT) as it:
         outbound = Outbound(it.runtime, it.session, it.hangups, it.outbox)
         ends = cast("Breaks", breaks)
-        yield it, Api(it.runtime, StoredApps(it.runtime), outbound, None, ends, it.hangups)
+        numbers = Duty(it.runtime, it.session.replicas, "numbers")
+        apps = StoredApps(it.runtime)
+        yield it, Api(it.runtime, apps, outbound, None, ends, it.hangups, numbers)
 
 
 async def _break(api: Api, *params: Any) -> bool:
