@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -232,13 +232,14 @@ async def test_hostile_replies_never_silence_the_caller(
     on_failure: str, record_property: Callable[[str, object], None]
 ) -> None:
     """Whatever bytes the app answers, the caller gets a valid document, and the app the HANGUP."""
-    finals: Counter[str] = Counter()
+    finals: defaultdict[int, list[bytes]] = defaultdict(list)
     asked: Counter[str] = Counter()
 
     async def answer(body: bytes) -> bytes:
         number = body.partition(b'"cli_number":"+')[2].partition(b'"')[0].decode()
         if b'"call_status":"HANGUP"' in body:
-            finals[number] += 1
+            callid = int(body.partition(b'"callid":')[2].partition(b",")[0])
+            finals[callid].append(body)
             return b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
         asked[number] += 1
         own = Random(f"{SEED}/reply/{number}/{asked[number]}")
@@ -292,7 +293,11 @@ async def test_hostile_replies_never_silence_the_caller(
     # An app that hangs up where it did not say so loses what is sent at that moment, four times in a
     # row once in a while; then it is not told any more.
     lost = [line for line in logs if line["event"] == "hangup.unconfirmed"]
-    assert {1} == set(finals.values())
+    # A machine that stalls for longer than the app may take makes it answer too late.
+    postponed = Counter(line["call"] for line in logs if line["event"] == "hangup.postponed")
+    repeated = {call: len(bodies) - 1 for call, bodies in finals.items() if len(bodies) > 1}
+    assert [] == [call for call, times in repeated.items() if times > postponed[call]]
+    assert {1} == {len(set(bodies)) for bodies in finals.values()}
     assert calls - len(lost) <= len(finals) <= calls
     assert len(lost) <= calls // 50
 
