@@ -12,6 +12,7 @@ from random import Random
 from typing import Any, TypeVar, Unpack
 
 from aiohttp import web
+from support_valkey import shared_server, url_for
 
 from bridge.app import Bridge
 from bridge.settings import Settings
@@ -67,6 +68,13 @@ def link(document: bytes, where: str = "Redirect") -> str:
 def names(document: bytes) -> list[str]:
     """List the elements of a document."""
     return [element.name for element in parse(document)]
+
+
+def store_url(store: str, folder: Path) -> str:
+    """Give the address of one kind of store, or what is one already."""
+    if store == "redis":
+        return url_for(shared_server(), folder)
+    return f"sqlite:///{folder}/bridge.db" if store == "sqlite" else store
 
 
 class Gate:
@@ -380,8 +388,7 @@ async def world(
     Every turn goes through the tap of the test kit, which knows one app; `direct`, or several apps,
     leave it out. The REST API is off unless `plivo_rest` says otherwise.
     """
-    if store == "sqlite":
-        store = f"sqlite:///{folder}/bridge.db"
+    store = store_url(store, folder)
     recorder = RecordingApp(list(replies))
     await recorder.start()
     settings = {"public_url": PUBLIC, "plivo_rest": False, "store": store, **settings}

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import structlog
 from support_e2e import Make, Reply, World, world
+from support_valkey import needs_valkey
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +39,7 @@ async def make_world(tmp_path: Path) -> AsyncIterator[Make]:
         yield make
 
 
-@pytest.fixture(params=["memory:", "sqlite"])
+@pytest.fixture(params=["memory:", "sqlite", pytest.param("redis", marks=needs_valkey)])
 def store(request: pytest.FixtureRequest) -> str:
     """Give each kind of store in turn."""
     chosen: str = request.param

@@ -7,15 +7,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from support_e2e import store_url
 
 from bridge.testing.rig import Rig, rig
 from examples.ivr import make_app
 
 
-@pytest.fixture
-def store_url(store: str, tmp_path: Path) -> str:
+@pytest.fixture(name="store_url")
+def _store_url(store: str, tmp_path: Path) -> str:
     """Give the address of each kind of store in turn."""
-    return f"sqlite:///{tmp_path}/bridge.db" if store == "sqlite" else store
+    return store_url(store, tmp_path)
 
 
 @asynccontextmanager
