@@ -83,6 +83,8 @@ class BridgeProcess:
         self._log = bytearray()
         self._more = asyncio.Condition()
         self._begins = 0
+        #: Its output has ended, and so has the process.
+        self._is_silent = False
         #: Set while the bridge listens.
         self.up = asyncio.Event()
         #: Just before and just after each kill, by `time.monotonic`.
@@ -99,6 +101,7 @@ class BridgeProcess:
     async def start(self) -> None:
         """Start it and wait until it listens."""
         self._begins = len(self._log)
+        self._is_silent = False
         self._process = process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "bridge", "serve"),
@@ -170,10 +173,11 @@ class BridgeProcess:
             async with self._more:
                 self._more.notify_all()
         async with self._more:
+            self._is_silent = True
             self._more.notify_all()
 
     def _ended(self) -> bool:
-        return self._reader is None or self._process is None or self._process.returncode is not None
+        return self._reader is None or self._process is None or self._is_silent
 
     def _line(self, mark: bytes) -> bytes | None:
         at = self._log.find(mark, self._begins)
