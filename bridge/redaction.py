@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 __all__ = [
+    "any_rule_alone",
     "mask_digits",
     "mask_number",
     "mask_url",
+    "may_need_masks",
     "redact_event",
     "redact_excerpt",
     "redact_text",
@@ -34,6 +37,8 @@ _INTERNATIONAL: Final = re.compile(r"(?:\+|%2[Bb])[1-9](?:[ .()/-]{0,2}[0-9]){6,
 # Plivo writes numbers without a plus. Neighbours that occur in UUIDs and decimals are excluded.
 _BARE: Final = re.compile(r"(?<![\w.+-])[1-9][0-9]{9,14}(?![\w-]|\.[0-9])")
 _DIGIT_RUN: Final = re.compile(r"[0-9]{10}")
+#: Every digit looks like 0, and what may begin a mask or a nested value like +.
+_SHAPES: Final = bytes.maketrans(b"123456789@%[{", b"000000000++++")
 _DIGITS_OF_ANY_KIND: Final = re.compile(r"[0-9]{4,}")
 # A value may be cut off, and JSON inside of JSON has its quotes escaped.
 _JSON_VALUE: Final = re.compile(
@@ -257,6 +262,22 @@ def _choose_rule(key: str) -> _Rule:
     if name == "excerpt":
         return _excerpt
     return _result if name == "command_result" else _any
+
+
+@lru_cache(maxsize=256)
+def any_rule_alone(keys: tuple[str, ...]) -> bool:
+    """Tell whether the values under these keys are masked by what they look like, not by the key."""
+    return all(_choose_rule(key) is _any for key in keys)
+
+
+def may_need_masks(text: bytes) -> bool:
+    """Tell whether a flat JSON object has anything in its text that `redact_event` might mask.
+
+    Every mask begins at a sign that JSON leaves as it is, or needs ten digits in a row; inside of
+    lists and objects the keys count too.
+    """
+    shapes = text.translate(_SHAPES)
+    return b"0000000000" in shapes or shapes.find(b"+", 1) > 0
 
 
 def redact_event(

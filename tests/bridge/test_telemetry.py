@@ -315,6 +315,10 @@ LINES: list[dict[str, Any]] = [
         "deep": {"token": "t", "list": [1, "33612345678"]},
         "raw": b"+33612345678",
     },
+    {"path": "/plivo/%2B33612345678/answer", "id": 1234567890123},
+    {"caller": "", "text": 'é\n\u0007"\\', "near": "123456789", "uuid": "4adf-1234567890-x"},
+    {"text": "call 33612345678 now"},
+    {"text": "0033612345678", "x": "a@b", "list": [], "empty": {}},
     {"text": "\ud800", "ratio": float("inf"), "odd": object},
 ]
 
