@@ -101,7 +101,7 @@ def test_unknown_labels_are_not_remembered(metrics: Metrics) -> None:
         metrics.webhook(f"guess{n}", "answer", "not_found")
         metrics.observe_app(f"guess{n}", 0.1)
 
-    assert {} == metrics._webhook_children
+    assert {} == metrics._webhook_counts
     assert {} == metrics._app_children
 
 
