@@ -79,7 +79,7 @@ class Door:
         self._alarm: asyncio.TimerHandle | None = None
         self._sweep: asyncio.TimerHandle | None = None
         #: What is being answered on the short way.
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._busy: dict[_Visitor, asyncio.Task[None]] = {}
         self._closed = False
         self._seeing_out = False
         self.cut_off: Counter[str] = Counter()
@@ -128,10 +128,10 @@ class Door:
     async def finish(self) -> None:
         """Wait until what came the short way is answered; whoever waits no longer cuts it off."""
         try:
-            while self._tasks:
-                await asyncio.wait(self._tasks)
+            while self._busy:
+                await asyncio.wait(self._busy.values())
         except asyncio.CancelledError:
-            for task in self._tasks:
+            for task in self._busy.values():
                 task.cancel()
             raise
 
@@ -193,11 +193,11 @@ class Door:
         self._sending.pop(visitor, None)
         self._idle.pop(visitor, None)
         if answering is not None:
-            self._tasks.add(answering)
-            answering.add_done_callback(self._tasks.discard)
+            self._busy[visitor] = answering
 
     def answered(self, visitor: _Visitor) -> bool:
         """Take note that it was answered; False = the connection takes no more."""
+        self._busy.pop(visitor, None)
         if visitor in self._inside:
             now = self._idle[visitor] = self._loop.time()
             if self._sweep is None:

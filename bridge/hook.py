@@ -56,8 +56,8 @@ class Answer:
         return web.Response(body=self.body, status=self.status, headers=headers)
 
 
-#: Answers a POST or GET of a webhook, given method, target, headers (by their names in lower case)
-#: and body; None = it is no webhook.
+#: Answers a POST or GET of a webhook, given method, target, headers and body; None = it is no webhook.
+#: Names of headers are in lower case; there may be blanks behind their values.
 Take = Callable[[bytes, str, Mapping[bytes, bytes], bytes], Coroutine[Any, Any, Answer] | None]
 
 __all__ = ["NONCE", "SIGNATURES", "XML", "Answer", "Hook", "Take"]

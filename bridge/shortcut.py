@@ -78,6 +78,9 @@ class Shortcut:
         "_parser",
         "_take",
         "_target",
+        "on_body",
+        "on_header",
+        "on_url",
     )
 
     def __init__(self, owner: Owner, take: Take) -> None:
@@ -88,6 +91,13 @@ class Shortcut:
         self._busy = False
         #: What was sent behind a request before that was answered.
         self._behind = b""
+        # Told by the parser without a detour: parts of the target, headers by name, parts of the body.
+        self._target: list[bytes] = []
+        self._headers: dict[bytes, bytes] = {}
+        self._body: list[bytes] = []
+        self.on_url = self._target.append
+        self.on_header = self._headers.setdefault
+        self.on_body = self._body.append
         self._parser = HttpRequestParser(self)
         self._feed = self._parser.feed_data
         self._expect()
@@ -99,9 +109,10 @@ class Shortcut:
 
     def _expect(self) -> None:
         """Begin with the next request."""
-        self._data = self._target = b""
-        self._headers: dict[bytes, bytes] = {}
-        self._body: list[bytes] = []
+        self._data = b""
+        self._target.clear()
+        self._headers.clear()
+        self._body.clear()
         self._is_plain = True
         self._is_whole = self._keep = False
 
@@ -123,30 +134,19 @@ class Shortcut:
             self._is_plain = self._is_whole = False
         if self._is_whole and len(self._data) <= LONGEST:
             self._answer()
-        elif not self._is_plain or len(self._data) > LONGEST:
+        elif not self._is_plain or len(self._data) > LONGEST or self._is_special():
             self._away = True
             self._owner.general().data_received(self._data)
             self._expect()
+
+    def _is_special(self) -> bool:
+        """Tell whether what is still missing may not be what it seems, or wait for something."""
+        return not _SPECIAL.isdisjoint(name.lower() for name in self._headers)
 
     def on_message_begin(self) -> None:
         """Take note of a request; a second one in the same bytes has to wait for the first."""
         if self._is_whole:
             self._is_plain = self._is_whole = False
-
-    def on_url(self, part: bytes) -> None:
-        """Keep the target."""
-        self._target += part
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header; what may stand there twice, and means more than it says, is not plain."""
-        name = name.lower()
-        if name in self._headers or name in _SPECIAL:
-            self._is_plain = False
-        self._headers[name] = value.strip(b" \t")
-
-    def on_body(self, part: bytes) -> None:
-        """Keep a part of the body."""
-        self._body.append(part)
 
     def on_message_complete(self) -> None:
         """Take note that the request is whole."""
@@ -168,23 +168,27 @@ class Shortcut:
 
     def _coming(self) -> Coroutine[Any, Any, Answer] | None:
         """Give what will answer the request; None = that is for aiohttp."""
-        parser, body = self._parser, b"".join(self._body)
+        parser, data, body = self._parser, self._data, b"".join(self._body)
+        headers = {name.lower(): value for name, value in self._headers.items()}
+        target = b"".join(self._target)
+        head = len(data) - len(body)
         if not (
             self._is_plain
             and not self._owner.is_paused
-            and len(self._data) - len(body) <= LONGEST_HEAD
-            and len(self._headers) <= MOST_HEADERS
-            and b"host" in self._headers
-            and b"#" not in self._target
+            and head <= LONGEST_HEAD
+            # Its first line, the empty one, and each header once: what may stand there twice, or
+            # means more than it says, is not plain.
+            and data.count(b"\r\n", 0, head) == len(headers) + 2 <= MOST_HEADERS
+            and _SPECIAL.isdisjoint(headers)
+            and b"host" in headers
+            and b"#" not in target
             and parser.get_http_version() == "1.1"
         ):
             return None
         method = parser.get_method()
         if method not in _METHODS:
             return None
-        return self._take(
-            method, self._target.decode("utf-8", "surrogateescape"), self._headers, body
-        )
+        return self._take(method, target.decode("utf-8", "surrogateescape"), headers, body)
 
     async def _give(self, coming: Coroutine[Any, Any, Answer], *, keep: bool) -> None:
         transport = self._owner.transport
@@ -192,6 +196,7 @@ class Shortcut:
             answer = await coming
         except BaseException:
             transport.abort()
+            self._owner.answered()
             raise
         self._busy = False
         keep = self._owner.answered() and keep

@@ -78,8 +78,9 @@ class House:
         if not re.fullmatch(r"/hook/[\w.~-]+/[\w/]+", target.partition("?")[0], re.ASCII):
             return None
         self.short += 1
-        signature = headers.get(b"x-plivo-signature-v3", b"").decode("utf-8", "surrogateescape")
-        return self._told(method.decode(), target, signature, body)
+        signature = headers.get(b"x-plivo-signature-v3", b"").strip(b" \t")
+        text = signature.decode("utf-8", "surrogateescape")
+        return self._told(method.decode(), target, text, body)
 
     async def _told(self, method: str, target: str, signature: str, body: bytes) -> Answer:
         self.taken += 1
