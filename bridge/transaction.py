@@ -318,7 +318,8 @@ class Transaction:
             now,
             state.ended_at,
         )
-        self.change.records += await self.indexed()
+        if self._recordings:
+            self.change.records += await self.indexed()
         await self.runtime.store.commit(self.change)
         state.version = version
         if not self.runtime.store.shared:

@@ -67,9 +67,9 @@ def apply(
     if room is not None:
         _write_room(cursor, room)
     for line in change.history:
-        cursor.execute(
-            _HISTORY, (line.callid, line.seq, line.at, line.step, line.body, line.document)
-        )
+        document = None if line.document is None else bytearray(line.document)
+        body = bytearray(line.body)
+        cursor.execute(_HISTORY, (line.callid, line.seq, line.at, line.step, body, document))
     if change.outbox_swap or change.outbox:
         outbox.write(cursor, change)
     if change.media:
@@ -87,7 +87,9 @@ def _check_room(cursor: sqlite3.Cursor, room: RoomWrite) -> None:
 
 
 def _step_call(cursor: sqlite3.Cursor, call: CallWrite) -> None:
-    cursor.execute(_STEP, (call.base + 1, call.touched_at, call.blob, call.callid, call.base))
+    # For bytes, unlike bytearray, sqlite3 looks for adapters each time: that takes longer than a copy.
+    blob = bytearray(call.blob)
+    cursor.execute(_STEP, (call.base + 1, call.touched_at, blob, call.callid, call.base))
     if not cursor.rowcount:
         raise _call_conflict(cursor, call)
 

@@ -86,6 +86,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "voices": {},
     "library": {},
 }
+_SPARSE: Final = tuple(_DEFAULTS.values())
 _NAMES: Final = frozenset(CallContext.__match_args__)
 _get_sparse = attrgetter(*_DEFAULTS)
 
@@ -105,9 +106,13 @@ def snapshot(context: CallContext) -> dict[str, Any]:
         "name": context.name,
         "scope": context.scope,
     }
-    for (name, default), value in zip(_DEFAULTS.items(), _get_sparse(context), strict=True):
-        if value != default:
-            stored[name] = value
+    values = _get_sparse(context)
+    if values != _SPARSE:
+        stored |= {
+            name: value
+            for name, default, value in zip(_DEFAULTS, _SPARSE, values, strict=True)
+            if value != default
+        }
     return stored
 
 

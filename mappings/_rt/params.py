@@ -26,6 +26,9 @@ class Params(BaseModel):
         """Let null, and "" where no text is expected, mean that the param was left out."""
         if not isinstance(raw, dict):
             return raw
+        values = raw.values()
+        if None not in values and "" not in values:
+            return raw
         return {key: value for key, value in raw.items() if value is not None and value != ""}
 
 
