@@ -26,13 +26,13 @@ FALLBACK: Final = b"<Response><Speak>Good-bye.</Speak><Hangup/></Response>"
 class ChaosApp:
     """Serves `/rt/<process>`: by the path it knows who asks."""
 
-    def __init__(self, seed: int, fail_share: float, now: Callable[[], float]) -> None:
+    def __init__(self, talk: Talk, seed: int, share: float, now: Callable[[], float]) -> None:
         self.asks: list[Ask] = []
         self.failures: Counter[str] = Counter()
         self._random = Random(f"{seed}/failures")
-        self._share = fail_share
+        self._share = share
         self._now = now
-        self._talk = Talk(seed)
+        self._talk = talk
         self._runner: web.AppRunner | None = None
         self.url = ""
 

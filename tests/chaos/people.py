@@ -34,9 +34,10 @@ _CALLEES: Final[tuple[Callee, ...]] = (
 
 
 class People:
-    """Reacts to what the platform says in its timeline."""
+    """Reacts to what the platform says in its timeline, `pace` times as slowly as the quickest."""
 
-    def __init__(self, plivo: Plivo, seed: int) -> None:
+    def __init__(self, plivo: Plivo, seed: int, pace: float) -> None:
+        self._pace = pace
         self._plivo = plivo
         self._seed = seed
         self._lines: dict[int, tuple[Line, Random]] = {}
@@ -52,7 +53,7 @@ class People:
         self._lines[line.number] = (line, random)
         leaves = random.random() < LEAVES
         stays_s = random.random() * LEAVES_WITHIN_S if leaves else PATIENCE_S
-        line.later(stays_s, lambda: line.post(HungUp()))
+        line.later(stays_s * self._pace, lambda: line.post(HungUp()))
 
     def _noticed(self, entry: Entry) -> None:
         if entry.kind != "listens" or entry.leg or entry.call not in self._lines:
@@ -61,16 +62,18 @@ class People:
         match entry.data["element"]:
             case "GetDigits" if random.random() < 0.85:
                 keys = "".join(random.choices("0123456789", k=random.randint(1, 6)))
-                self._press(line, random.uniform(0.3, 3.0), keys + random.choice(("#", "")))
+                self._press(
+                    line, random.uniform(0.3, 3.0) * self._pace, keys + random.choice(("#", ""))
+                )
             case "Record" if random.random() < 0.8:
                 begins = random.uniform(0.3, 1.5)
                 line.later(begins, lambda: line.post(Talks(1.0)))
                 if random.random() < 0.5:
-                    self._press(line, begins + random.uniform(1.0, 3.0), "#")
+                    self._press(line, begins + random.uniform(1.0, 3.0) * self._pace, "#")
             case "GetInput" if random.random() < 0.5:
                 line.later(random.uniform(0.3, 2.0), lambda: line.post(Talks(1.0, "hello")))
             case "Conference":
-                stays_s = random.uniform(2.0, MEETS_S)
+                stays_s = random.uniform(2.0, MEETS_S) * self._pace
                 if random.random() < 0.7:
                     self._press(line, stays_s, "*")
                 else:

@@ -18,10 +18,14 @@ PARTIES: Final = 40
 
 
 class Talk:
-    """Gives each question a command with an id of its own, by seed, number and count."""
+    """Gives each question a command with an id of its own, by seed, number and count.
 
-    def __init__(self, seed: int) -> None:
+    Everything that takes time takes `pace` times as long.
+    """
+
+    def __init__(self, seed: int, pace: float) -> None:
         self._seed = seed
+        self._pace = pace
         self._asked: Counter[int] = Counter()
         self._recorded: dict[int, list[str]] = {}
 
@@ -44,9 +48,21 @@ class Talk:
         return {
             "command": command,
             "command_id": mark,
-            "params": PARAMS[command](random, mark, names),
+            "params": PARAMS[command](random, mark, names) | self._slow(command, random),
             "variables": {"mark": mark},
         }
+
+    def _slow(self, command: str, random: Random) -> Json:
+        """Give the params of a command that say how long it takes."""
+        match command:
+            case "read":
+                return {"timeout_ms": round(random.randint(2000, 6000) * self._pace)}
+            case "record":
+                return {"max_duration": round(random.randint(3, 8) * self._pace)}
+            case "wait":
+                return {"wait": round(random.randint(2, 8) * self._pace)}
+            case _:
+                return {}
 
 
 def tts(text: str) -> str:
@@ -76,7 +92,6 @@ def _read(random: Random, mark: str, _: list[str]) -> Json:
         "media_id": tts(mark),
         "max_digits": random.randint(1, 9),
         "attempts": random.randint(1, 2),
-        "timeout_ms": random.randint(2000, 6000),
     }
 
 
@@ -103,11 +118,11 @@ PARAMS: Final[dict[str, Callable[[Random, str, list[str]], Json]]] = {
     "play_record": lambda random, _, names: {"media_file": random.choice(names or ["unknown"])},
     "play_talk_detect": lambda _, mark, __: {"media_id": tts(mark)},
     "read": _read,
-    "record": lambda random, _, __: {"max_duration": random.randint(3, 8), "silence": 3},
+    "record": lambda _, __, ___: {"silence": 3},
     "send_dtmf": lambda random, _, __: {"digits": str(random.randrange(10**4)), "timeout_ms": 0},
     "start_call_recording": lambda _, __, ___: {},
     "teleport": lambda _, __, ___: {},
-    "wait": lambda random, _, __: {"wait": random.randint(2, 8)},
+    "wait": lambda _, __, ___: {},
 }
 
 __all__ = ["PARTIES", "Talk", "tts"]

@@ -18,6 +18,7 @@ PLAN = Plan(
     kill_every_s=1.5,
     store_restarts=1,
     app_timeout_s=3.0,
+    pace=1.0,
 )
 
 

@@ -20,6 +20,7 @@ from chaos.people import People
 from chaos.record import Evidence, Outage
 from chaos.replicas import Fleet, InTurn, Replica
 from chaos.seen import calls_of
+from chaos.talk import Talk
 from support_valkey import Valkey, valkey
 
 from bridge.addresses import RETRIES
@@ -68,7 +69,7 @@ class Plan:
     """How much of everything; times in s.
 
     `calls` are kept going at once for `seconds`, of which the first `ramp_s` bring them up; whoever
-    still talks `ends_s` later hangs up.
+    still talks `ends_s` later hangs up. What people do takes `pace` times as long as it might.
     """
 
     calls: int = 500
@@ -82,6 +83,7 @@ class Plan:
     outbound_share: float = 0.1
     app_timeout_s: float = 5.0
     ends_s: float = 60.0
+    pace: float = 2.0
 
 
 async def run(plan: Plan, folder: Path) -> Evidence:
@@ -93,7 +95,8 @@ async def run(plan: Plan, folder: Path) -> Evidence:
         )
         await stack.enter_async_context(plivo)
         chaos = Chaos(plan, plivo, server)
-        app = await stack.enter_async_context(ChaosApp(plan.seed, plan.fail_share, chaos.now))
+        talk = Talk(plan.seed, plan.pace)
+        app = await stack.enter_async_context(ChaosApp(talk, plan.seed, plan.fail_share, chaos.now))
         fleet = await stack.enter_async_context(_fleet(chaos, app, folder))
         plivo.via = InTurn(PUBLIC, fleet)
         await chaos.live(fleet)
@@ -124,7 +127,7 @@ class Chaos:
         self.plan = plan
         self._plivo = plivo
         self._server = server
-        self._people = People(plivo, plan.seed)
+        self._people = People(plivo, plan.seed, plan.pace)
         self._random = Random(f"{plan.seed}/calls")
         self._evidence = Evidence(in_time_s=0.6 * plan.app_timeout_s)
         self._called = 0
