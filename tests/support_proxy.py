@@ -79,8 +79,10 @@ async def proxy(target: int, tls: ssl.SSLContext | None = None) -> AsyncIterator
         yield made
     finally:
         server.close()
-        made.cut()
-        await asyncio.sleep(0)
+        for _ in range(10):
+            # Who has just come is not served yet.
+            made.cut()
+            await asyncio.sleep(0)
 
 
 def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:

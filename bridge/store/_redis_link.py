@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import structlog
 
-from bridge.store._redis_dial import MISSING
+from bridge.store._redis_dial import MISSING, advised
 from bridge.store.patience import PATIENCE_S, deadline
 from bridge.store.protocol import StoreUnavailable
 from bridge.tasks import spawn
@@ -30,6 +30,8 @@ log = structlog.get_logger()
 
 #: A server that answers nothing for so long (s) counts as lost: it was stopped, or the network was.
 ANSWER_S: Final = 2.0
+#: Longest the end of a connection is waited for, in s.
+CLOSE_S: Final = 1.0
 #: How often it is looked whether somebody has waited long enough, in s.
 WATCH_S: Final = 0.1
 #: Even whoever has no time left waits so long (s): a server that is well answers long before.
@@ -70,6 +72,7 @@ class _Wire(asyncio.Protocol):
         if writer is None:
             raise StoreUnavailable("the connection was closed")
         self._writer = writer
+        self.gone = asyncio.Event()
         self.transport = writer.transport
         self.transport.set_protocol(self)
 
@@ -79,6 +82,7 @@ class _Wire(asyncio.Protocol):
             self._link.answered(self, answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.gone.set()
         self._link.lost(self, str(exc or "") or "the server closed the connection")
 
 
@@ -105,6 +109,7 @@ class Link:
         self._sent: deque[_Question] = deque()
         self._flushing = False
         self._watching = False
+        self._watch_at = 0.0
         self._closed = True
         self._pack: Callable[[tuple[Word, ...]], bytes]
         #: Why the server is out of reach, and since when (time of the event loop, s).
@@ -141,12 +146,21 @@ class Link:
         self._closed = True
         if self._mending is not None:
             self._mending.cancel()
+            # It may hold a connection that is not everybody's yet.
+            await asyncio.wait({self._mending})
         for question in self._waiting:
             self._fail(question, "it was closed")
         self._waiting.clear()
         wire, self._wire = self._wire, None
-        if wire is not None:
-            wire.transport.close()
+        if wire is None:
+            return
+        wire.transport.close()
+        try:
+            # TLS says goodbye; a server that sleeps may never read what is still to be sent.
+            async with asyncio.timeout(CLOSE_S):
+                await wire.gone.wait()
+        except TimeoutError:
+            wire.transport.abort()
 
     def ask(self, *words: Word, patience_s: float | None = None) -> asyncio.Future[Any]:
         """Ask one command; its answer, None for null, or StoreUnavailable."""
@@ -162,7 +176,7 @@ class Link:
             self._loop.call_soon(self._flush)
         if not self._watching:
             self._watching = True
-            self._loop.call_later(WATCH_S, self._watch)
+            self._watch_again(now)
         return answer
 
     def check(self) -> None:
@@ -282,6 +296,12 @@ class Link:
     def _watch(self) -> None:
         """Find what was asked too long ago; goes on as long as somebody waits."""
         now = self._loop.time()
+        late_s = now - self._watch_at
+        if late_s > WATCH_S:
+            # So long nothing ran here, and nobody could read what the server had answered.
+            for question in (*self._sent, *self._waiting):
+                question.sent_at += late_s
+                question.until += late_s
         wire = self._wire
         if wire is not None and self._sent and now - self._sent[0].sent_at > ANSWER_S:
             self.lost(wire, f"it did not answer for {ANSWER_S:g} s")
@@ -292,7 +312,11 @@ class Link:
         self._waiting = deque(q for q in self._waiting if not q.answer.done())
         self._watching = bool(self._sent or self._waiting) and not self._closed
         if self._watching:
-            self._loop.call_later(WATCH_S, self._watch)
+            self._watch_again(now)
+
+    def _watch_again(self, now: float) -> None:
+        self._watch_at = now + WATCH_S
+        self._loop.call_at(self._watch_at, self._watch)
 
     def _fail(self, question: _Question, reason: str) -> None:
         if not question.answer.done():
@@ -301,7 +325,7 @@ class Link:
             question.answer.set_exception(error)
 
     def _sentence(self, reason: str) -> str:
-        return f"The Redis store {self._name} cannot be used: {reason}."
+        return f"The Redis store {self._name} cannot be used: {advised(reason)}."
 
 
 __all__ = ["Link", "Word"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,9 @@ from support_proxy import proxy
 from support_store import call, file, line, record, room, task
 from support_valkey import Valkey, needs_valkey, valkey
 
-from bridge.store import open_store, patience
+from bridge.store import _redis_link, open_store, patience
 from bridge.store.protocol import Commit, Conflict, Store, StoreUnavailable, Versioned
+from bridge.store.redis import GLANCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -83,6 +85,17 @@ async def test_server_that_sleeps_long_is_left_and_found_again(
         assert [Versioned(2, b"{}")] * 3 == [await store.load_call(n) for n in (1, 2, 3)]
     assert ["store.lost", "store.back"] == [entry["event"] for entry in logs]
     assert "it did not answer for 2 s" == logs[0]["why"]
+
+
+async def test_time_in_which_nothing_runs_here_is_not_held_against_the_server(
+    store: Store,
+) -> None:
+    """A process that stood still for longer than a probe waits still hears the answer."""
+    asked = asyncio.gather(store.count_live(), store.ping())
+    await asyncio.sleep(0)
+    time.sleep(GLANCE_S + 0.2)  # noqa: ASYNC251 - the very thing that is looked at
+
+    assert [0, None] == list(await asked)
 
 
 async def test_killed_server_is_waited_for(store: Store, server: Valkey) -> None:
@@ -233,6 +246,26 @@ async def test_store_closes_although_its_server_is_gone(server: Valkey) -> None:
     assert isinstance(error, StoreUnavailable)
     with pytest.raises(StoreUnavailable, match="is not open"):
         await store.ping()
+
+
+async def test_store_closes_although_its_server_sleeps(
+    server: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for a server that does not read: its connection is cut off, and is gone."""
+    monkeypatch.setattr(_redis_link, "CLOSE_S", 0.05)
+    store = open_store(server.url)
+    await store.open()
+    server.signal(signal.SIGSTOP)
+    # More than the system takes, whose rest waits in the transport.
+    asked = asyncio.gather(store.commit(Commit(media=[file("m", 9e9, bytes(20_000_000))])))
+    await asyncio.sleep(0.1)
+    wire = store._link._wire  # type: ignore[attr-defined]
+    asked.cancel()
+    store._link._sent.clear()  # type: ignore[attr-defined]
+    async with asyncio.timeout(10):
+        await store.close()
+        await wire.gone.wait()
+    server.signal(signal.SIGCONT)
 
 
 # --- servers that forget -----------------------------------------------------------------------
