@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import sys
 import tempfile
 import time
@@ -30,7 +31,10 @@ from benchmarks.rig import Rig, store_url
 from benchmarks.webhooks import fixed_turns
 from benchmarks.wire import UnexpectedReply
 
-__all__ = ["Window", "faults", "main", "soak"]
+__all__ = ["APP", "STINT_S", "Window", "faults", "main", "soak"]
+
+APP: Final = ("-m", "benchmarks.servers.scripted")
+"""The command of the app whose calls they are."""
 
 MOST_MEMORY: Final = 1.05
 MOST_COST: Final = 1.10
@@ -55,7 +59,8 @@ _LEAST_S: Final = 300.0
 _WARM_S: Final = 135.0
 _CALLERS: Final = 100
 _CONNECTIONS: Final = 32
-_STINT_S: Final = 0.5
+STINT_S = 0.5
+"""Callers and yardstick take turns of so many seconds."""
 _MICRO: Final = 1e6
 _MIB: Final = 2**20
 _HEAD: Final = "   calls   webhooks  CPU us/call  direct  ratio   memory  files  series   disk"
@@ -79,8 +84,8 @@ class Window:
 
     @property
     def ratio(self) -> float:
-        """The cost of a call in requests to `direct`."""
-        return self.cost / self.direct
+        """The cost of a call in requests to `direct`; NaN where that took no time to be seen."""
+        return self.cost / self.direct if self.direct else math.nan
 
     def line(self) -> str:
         """Write a row of the table."""
@@ -157,7 +162,7 @@ def soak(
         windows: list[Window] = []
         warm_s = min(_WARM_S, least_s / 2)
         begun = time.monotonic()
-        runner.run(yardstick.run_for(_STINT_S))
+        runner.run(yardstick.run_for(STINT_S))
         print(_HEAD)
         while count.calls < calls:
             warming = count.calls < warm
@@ -193,10 +198,10 @@ def _window(  # noqa: PLR0917 - the two sides of a comparison
     requests = 0
     while count.calls < upto:
         cpu = bridge.cpu_seconds()
-        runner.run(load.run_for(_STINT_S))
+        runner.run(load.run_for(STINT_S))
         cost += bridge.cpu_seconds() - cpu
         cpu = direct.cpu_seconds()
-        requests += runner.run(yardstick.run_for(_STINT_S / 2)).total
+        requests += runner.run(yardstick.run_for(STINT_S / 2)).total
         of_direct += direct.cpu_seconds() - cpu
     return Window(
         calls=count.calls,
@@ -244,11 +249,10 @@ def main(given: Sequence[str]) -> int:
     )
     options = parser.parse_args(given)
     cores = choose_cores()
-    app = ("-m", "benchmarks.servers.scripted")
     with (
         tempfile.TemporaryDirectory(prefix="rt-bridge-soak-") as name,
         pin(cores.load),
-        Rig(Path(name), cores, app) as rig,
+        Rig(Path(name), cores, APP) as rig,
         asyncio.Runner(loop_factory=new_loop) as runner,
     ):
         try:

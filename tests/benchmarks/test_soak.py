@@ -15,10 +15,13 @@ import pytest
 from structlog.testing import capture_logs
 from support_benchmarks import bridge_for, sqlite_in
 
+from benchmarks import soak as soak_module
 from benchmarks.callers import Caller, Count
 from benchmarks.load import Load
+from benchmarks.processes import Cores
+from benchmarks.rig import Rig
 from benchmarks.servers.scripted import DIALOGUES, Scripted
-from benchmarks.soak import Window, faults
+from benchmarks.soak import APP, Window, faults, soak
 from bridge.state import Phase, load
 
 if TYPE_CHECKING:
@@ -150,6 +153,24 @@ async def _ended(bridge: Bridge) -> tuple[int, Counter[str]]:
                 ran[name.decode()] += b'"%s"' % name in row.body
         callid += 1
     return ended, +ran
+
+
+@pytest.mark.slow
+def test_soak_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole run places the calls it was asked for, and reads after each window what the bridge has."""
+    monkeypatch.setattr(soak_module, "STINT_S", 0.1)
+    with (
+        Rig(tmp_path, Cores(None, None), APP) as rig,
+        asyncio.Runner() as runner,
+    ):
+        windows = soak(rig, runner, store="sqlite", calls=300, warm=10, window=100, least_s=0.0)
+
+    assert windows[0].calls > 10
+    assert windows[-1].calls >= 300
+    assert all(window.webhooks > 0 for window in windows)
+    if sys.platform == "linux":
+        assert all(window.rss > 2**20 for window in windows)
+        assert all(window.files > 0 and window.series > 0 for window in windows)
 
 
 def _window(calls: int, **figures: Any) -> Window:
