@@ -1,4 +1,4 @@
-"""Two releases side by side on one store: one is this code, the other a copy that goes further.
+"""Two releases on one store, side by side or in turn: this code, and a copy that goes further.
 
 Any webhook of a call may reach either, before, while and after one replaces the other.
 """
@@ -260,3 +260,27 @@ async def test_call_in_another_form_ends_where_nobody_can_read_it(
     assert 200 == await it.hang_up(again)
     (final,) = await it.app.heard(1, final=True)
     assert ("read", "HANGUP") == (final["command"], final["call_status"])
+
+
+async def test_releases_one_after_the_other_on_one_file(
+    releases: Releases, second_read: Release, tmp_path: Path
+) -> None:
+    """An upgrade finishes what was begun, as it was begun; after a step back the call goes on."""
+    it = releases
+    it.options["BRIDGE_STORE"] = f"sqlite:///{tmp_path}/bridge.db"
+    _says(it, *[ASK] * 3)
+    old = await it.start()
+    document = await it.answer(old)
+    assert 0 == await old.stop()
+    new = await it.start(second_read)
+    document = await it.press(new, document, "1")
+    document = await it.press(new, document, "2")
+    assert ["1", "second 2"] == it.app.results()[1:]
+    assert 0 == await new.stop()
+    old = await it.start()
+    _says(it, DONE)
+    thanks = await it.press(old, document, "3")
+
+    assert str(it.result()).startswith(DIVERGED)
+    assert b"Thank you" in thanks
+    assert {200} == set(it.statuses)
