@@ -19,6 +19,27 @@ if TYPE_CHECKING:
 
 #: Longest that connecting, TLS and login may take, in s.
 CONNECT_S: Final = 3.0
+#: What to do about troubles, by words that the server, redis-py or the system use.
+_ADVICE: Final = {
+    "WRONGPASS": "check user and password in BRIDGE_STORE",
+    "invalid username-password": "check user and password in BRIDGE_STORE",
+    "uthentication required": "check user and password in BRIDGE_STORE",
+    "NOAUTH": "check user and password in BRIDGE_STORE",
+    "NOPERM": "give the user of BRIDGE_STORE this right",
+    "connection refused": "start the server, or correct host and port in BRIDGE_STORE",
+    "not known": "correct the host in BRIDGE_STORE",
+    "did not answer within": "see that the server runs, that no firewall is in between, and that "
+    "rediss:// is used with TLS and redis:// without",
+    "reply type byte": "what listens there is no Redis or Valkey server: correct BRIDGE_STORE",
+    "DB index": "correct the number of the database in BRIDGE_STORE",
+    "'SENTINEL'": "it is a server and no sentinel: name it with redis://",
+    "No master found": "name sentinels that run, and the service as they know it",
+    "READONLY": "it is a replica, or was told to be: name its primary in BRIDGE_STORE",
+    "OOM": "raise its maxmemory, or let bridges keep calls for less long (BRIDGE_CALL_RETENTION_S)",
+    "MISCONF": "its disk is full or cannot be written: mend that",
+    "without any password": "leave the password out of BRIDGE_STORE, or give the server one",
+    "No such file": "correct password_file or ssl_ca_certs in BRIDGE_STORE",
+}
 MISSING: Final = "A Redis store needs redis-py and hiredis: install plivo-rt-bridge[redis], or name another store."
 
 
@@ -113,13 +134,19 @@ def _once() -> Retry:
 
 
 def _reason(error: Exception) -> str:
-    """Say why in one line; redis-py may add what the system said."""
+    """Say why in one line; redis-py may add what the system said, or what an object looks like."""
     if isinstance(error.__cause__ or error.__context__, ConnectionRefusedError):
         return "connection refused"
     words = " ".join(str(error).split()) or type(error).__name__
-    if "WRONGPASS" in words or "invalid username-password" in words or "AUTH" in words.upper():
-        return f"{words.rstrip('.')}; check user and password in BRIDGE_STORE"
-    return words.rstrip(".")
+    return words.partition(" : <redis.")[0].rstrip(".")
 
 
-__all__ = ["CONNECT_S", "MISSING", "Dialler"]
+def advised(reason: str) -> str:
+    """Add what to do about it, where that is known."""
+    for trouble, advice in _ADVICE.items():
+        if trouble in reason:
+            return f"{reason.rstrip('.')}; {advice}"
+    return reason.rstrip(".")
+
+
+__all__ = ["CONNECT_S", "MISSING", "Dialler", "advised"]

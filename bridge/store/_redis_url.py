@@ -45,7 +45,9 @@ class RedisUrl:
         except ValueError:
             raise ValueError(_MUST + "its host cannot be read") from None
         if parts.scheme not in SCHEMES:
-            raise ValueError(_MUST + f"not {parts.scheme}:")
+            raise ValueError(
+                _MUST + (f"not {parts.scheme}:" if parts.scheme else "it has no scheme")
+            )
         if parts.fragment:
             raise ValueError(_MUST + "a # in a password is written %23")
         sentinel = parts.scheme.endswith("+sentinel")

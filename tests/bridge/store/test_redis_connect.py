@@ -245,6 +245,26 @@ async def test_full_server_says_so() -> None:
             assert Versioned(1, b"{}") == await store.load_call(1)
 
 
+async def test_replica_is_refused_with_what_to_do() -> None:
+    """A server that only copies another one cannot keep calls: it is refused at start."""
+    with valkey() as primary, valkey("--replicaof", f"127.0.0.1 {primary.port}") as replica:
+        sentence = await refusal(replica.url)
+
+    assert "READONLY" in sentence
+    assert sentence.endswith("name its primary in BRIDGE_STORE.")
+
+
+async def test_what_is_no_sentinel_is_named() -> None:
+    """Sentinels that are none, or not there, are told in one sentence without anything of the code."""
+    server = await refusal(f"redis+sentinel://127.0.0.1:{shared_server().port}/voice")
+    nobody = await refusal(f"redis+sentinel://127.0.0.1:{free_port()}/voice")
+
+    assert server.endswith("it is a server and no sentinel: name it with redis://.")
+    assert nobody.endswith(
+        "No master found for 'voice'; name sentinels that run, and the service as they know it."
+    )
+
+
 async def test_user_who_may_too_little_is_told() -> None:
     """A user without a right the store needs is refused with the server's words."""
     with valkey("--user", "me", "on", ">pw", "~*", "+@all", "-@scripting") as server:
@@ -266,8 +286,10 @@ async def test_nobody_there_is_a_sentence() -> None:
     port = free_port()
 
     sentence = await refusal(f"redis://127.0.0.1:{port}/0")
-    assert sentence.startswith(f"The Redis store 127.0.0.1:{port} cannot be used: ")
-    assert "refused" in sentence
+    assert (
+        f"The Redis store 127.0.0.1:{port} cannot be used: connection refused; "
+        "start the server, or correct host and port in BRIDGE_STORE."
+    ) == sentence
 
 
 async def test_another_kind_of_server_is_a_sentence() -> None:
