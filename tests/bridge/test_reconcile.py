@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,6 +13,7 @@ from support_shell import RestStub, Shell, shell
 from bridge.duties import Duty
 from bridge.plivo.rest_errors import PlivoUnavailable
 from bridge.reconcile import INTERVAL_S, LONGEST_CALL_S, MOST_PER_ROUND, Reconciler
+from bridge.replicas import MOST_MISSES, Replicas
 from bridge.state import dump
 from bridge.store.protocol import CallWrite, Commit, StoreUnavailable
 from bridge.tasks import spawn
@@ -186,3 +188,32 @@ async def test_housekeeping_goes_on_after_a_fault(
 
     assert INTERVAL_S == rounds[1] - rounds[0]
     assert [f"reconcile.{event}"] == [line["event"] for line in logs]
+
+
+async def test_one_of_several_replicas_keeps_house(here: Shell, rest: RestStub) -> None:
+    """Plivo is asked once about each stale call; when that replica dies another one goes on."""
+    here.store.shared = True
+    runtimes = [replace(here.runtime, instance=name) for name in ("one", "two")]
+    replicas = [Replicas(runtime) for runtime in runtimes]
+    for one in (*replicas, *replicas):
+        await one._look_and_beat()
+    loops = [
+        spawn(Reconciler(runtime, here.hangups, Duty(runtime, mates, "house")).run(), "reconciler")
+        for runtime, mates in zip(runtimes, replicas, strict=True)
+    ]
+    rest.live = {"u1"}
+    await here.answer("u1")
+    here.clock.advance(STALE_S + 1)
+    await here.after(61)
+    asked = len(rest.looks)
+    loops[0].cancel()
+    for _ in range(MOST_MISSES + 1):
+        await replicas[1]._look_and_beat()
+    rest.live = set()
+    here.clock.advance(STALE_S + 1)
+    await here.after(61)
+    loops[1].cancel()
+    await here.settle()
+
+    assert 1 == asked
+    assert 0 == await here.store.count_live()
