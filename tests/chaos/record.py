@@ -72,6 +72,7 @@ class Notice:
     """A notification and how its last attempt ended; status 0 = without an answer."""
 
     name: str
+    url: str
     at: float
     status: int
     attempts: int = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from crash.commands import EXPECT, Ended, Result, Step, Steps
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 ROOM: Final = ("LEFT_CONFERENCE", "LAST_PARTICIPANT", "CONFERENCE_CLOSED")
 #: What a request to Plivo's API may come to when its replica is killed, or when the call just ended.
 REST_ERRORS: Final = ("REST_UNKNOWN", "REST_REFUSED", "REST_UNAVAILABLE")
+_OK: Final = 200
 _PLACE: Final = re.compile(r"/plivo/[^/]+/(?P<callid>\d+)/(?P<step>\d+)/(?P<kind>[a-z_]+)$")
 _LINK: Final = re.compile(rb"/plivo/[^/\"<]+/(\d+)/(\d+)/([a-z_]+)[#\"<?]")
 _ENTRY: Final = re.compile(rb"/plivo/[^/\"<]+/(?:answer|fallback)[/#\"<?]")
-_SILENT: Final = ("Wait", "Speak", "Redirect")
+_RECORDED: Final = re.compile(r"/plivo/[^/]+/\d+/(?P<step>\d+)/notice/recording/")
 
 
 def place(url: str) -> tuple[int, int, str]:
@@ -58,7 +59,7 @@ def callids(call: Seen) -> set[int]:
 def steps_of(call: Seen) -> Steps:
     """Give the documents of a call, without those that only led back, and their continuations."""
     steps: list[Step] = []
-    recorded = any(one.name == "recording" and one.status == 200 for one in call.notices)
+    recorded = recordings(call)
     for fetched in call.documents:
         _, number, kind = place(fetched.url)
         if steps and not steps[-1].kind and number == len(steps):
@@ -68,10 +69,19 @@ def steps_of(call: Seen) -> Steps:
             continue
         if steps and steps[-1].kind:
             steps[-1].sure = True
-        steps.append(Step(fetched.xml, recorded=recorded))
+        steps.append(Step(fetched.xml, recorded=len(steps) + 1 in recorded))
     if call.documents and call.documents[-1].xml is None and steps:
         steps[-1].sure = False
     return Steps(steps)
+
+
+def recordings(call: Seen) -> dict[int, float]:
+    """Tell of which documents a callback said that something was recorded, and when it was taken."""
+    return {
+        int(found["step"]): one.at
+        for one in call.notices
+        if one.status == _OK and (found := _RECORDED.search(one.url))
+    }
 
 
 def _told(fetched: Fetched) -> dict[str, str]:
@@ -84,7 +94,7 @@ def expected(reply: Json, steps: Steps) -> list[Result]:
     command, params = reply["command"], reply["params"]
     if command == "start_call_recording":
         return [("*", ""), *(("", code) for code in REST_ERRORS)]
-    result = _expect(command)(params, steps)
+    result = EXPECT[command](params, steps)
     if command == "conference":
         kind = steps.last.kind if steps.last else ""
         # A room that ends lets the documents of its members go on, and so does one that is full.
@@ -101,10 +111,6 @@ def fits(told: Result, allowed: list[Result]) -> bool:
     )
 
 
-def _expect(command: str) -> Any:
-    return EXPECT[command]
-
-
 __all__ = [
     "Ended",
     "Result",
@@ -114,5 +120,6 @@ __all__ = [
     "holds",
     "leads_back",
     "place",
+    "recordings",
     "steps_of",
 ]

@@ -43,10 +43,11 @@ def _note(call: Seen, entry: Entry) -> None:
         case "gets" if entry.leg == 0:
             call.documents[-1].xml = data["xml"].encode()
         case "tells" if data["attempt"] == 1:
-            call.notices.append(Notice(data["name"], entry.at, data["status"]))
+            call.notices.append(Notice(data["name"], data["url"], entry.at, data["status"]))
         case "tells":
-            # The attempts of several notifications may mingle: the newest of that name is meant.
-            notice = next(one for one in reversed(call.notices) if one.name == data["name"])
+            # The attempts of several notifications may mingle: the newest of that kind is meant.
+            same = (one for one in reversed(call.notices) if one.url == data["url"])
+            notice = next(one for one in same if one.name == data["name"])
             notice.at, notice.status = entry.at, data["status"]
             notice.attempts = data["attempt"]
         case "ends" if entry.leg == 0:

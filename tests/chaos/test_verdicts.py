@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from chaos.figures import table
-from chaos.record import Ask, Evidence, Fetched, Json, Outage, Seen
+from chaos.record import Ask, Evidence, Fetched, Json, Notice, Outage, Seen
 from chaos.verdicts import PATIENCE_S, violations
 
 BASE = "https://chaos.example.com/plivo/SAY"
@@ -114,6 +114,22 @@ def _two_documents(found: Evidence) -> None:
     found.calls[0].problems.append("the same action request got two different documents")
 
 
+def _untaken(found: Evidence) -> None:
+    found.calls[0].problems.append("hangup url gave no answer: Server disconnected")
+
+
+def _lost_recording(found: Evidence) -> None:
+    # The caller hung up while recording, and HANGUP does not say what was recorded.
+    record = {"command": "record", "command_id": "7-2", "variables": {}, "params": {}}
+    notice = f"{BASE}/7/2/notice/recording/m0123456789abcdefghijk#rc=5"
+    document = f'<Response><Record callbackUrl="{notice}" finishOnKey="#"/></Response>'
+    call = found.calls[0]
+    call.documents[1:] = [fetched(4.0, "7/1/digits", document, Digits="42")]
+    call.notices.append(Notice("recording", notice, 6.0, 200))
+    found.asks[1].reply = record
+    found.asks[2:] = [ask(9.5, body("record", "7-2", "", "HANGUP"))]
+
+
 def _endless(found: Evidence) -> None:
     documents = found.calls[0].documents
     documents[1:1] = [fetched(4.0 + n, "7/1/next", COME_BACK) for n in range(3)]
@@ -155,6 +171,8 @@ def _dialled_twice(found: Evidence) -> None:
         (_question_after_the_end, "no question after HANGUP"),
         (_lost_document, LEFT),
         (_endless, LEFT),
+        (_untaken, "every notification is taken"),
+        (_lost_recording, RIGHT),
         (_two_documents, "one step, one document"),
         (_lives, "every call ends"),
         (_stored, "every call ends"),
@@ -235,6 +253,15 @@ def test_reply_that_got_lost_without_a_reason_is_found() -> None:
     found.asks[2:] = [ask(9.5, body("read", "7-1", "42", "HANGUP"))]
 
     assert {TOLD} == {one.promise for one in violations(found)}
+
+
+def test_recording_that_hangup_names_is_right() -> None:
+    """A recording that the caller ended by hanging up is told by its name."""
+    found = sound()
+    _lost_recording(found)
+    found.asks[2] = ask(9.5, body("record", "7-2", "m0123456789abcdefghijk", "HANGUP"))
+
+    assert [] == violations(found)
 
 
 def test_coming_back_for_a_while_is_no_violation() -> None:

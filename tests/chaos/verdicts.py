@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import groupby, pairwise
 from typing import Final, NamedTuple
 
 from chaos.record import Ask, Evidence, Json, Seen
-from chaos.results import Ended, Result, callids, expected, fits, leads_back, steps_of
+from chaos.results import Ended, Result, callids, expected, fits, leads_back, recordings, steps_of
 from crash.commands import Steps, recording_name
 
 #: From the app's reply until it is stored, at most, in s, where no document shows when it was.
 STORED_S: Final = 1.5
 #: Longest that a caller may be told to come back before the next real document, in s.
 PATIENCE_S: Final = 45.0
+#: What the simulator says of a notification whose every attempt failed.
+_NOTICE: Final = re.compile(r"(?!the )[\w ]+ gave (no answer|status \d+: )")
 #: Ways to fail that leave it open whether the app has heard of the end of a call.
 UNHEARD: Final = frozenset({"503", "reset", "late"})
 
@@ -66,6 +69,8 @@ def _of_call(call: Seen) -> Iterator[Violation]:
     for problem in call.problems:
         if "two different documents" in problem:
             yield Violation("one step, one document", f"{name}: {problem}")
+        elif _NOTICE.match(problem):
+            yield Violation("every notification is taken", f"{name}: {problem}")
         elif not _is_sound(problem):
             yield Violation("nobody is left without a document", f"{name}: {problem}")
     began = None
@@ -157,7 +162,8 @@ def _results(
                 sentence = f"call {callid}: after {turn[-1].body!r} came {after.body!r}"
                 yield Violation("every result is delivered", sentence)
             return
-        complaint = _complaint(reply, told, steps, is_final=after.final)
+        known = after.final and _knew_of_recording(call, after)
+        complaint = _complaint(reply, told, steps, is_final=after.final, recorded=known)
         if complaint:
             sentence = f"call {callid}, {told.command} {told.command_id}: {complaint}"
             yield Violation("every result is the right one", sentence)
@@ -168,7 +174,13 @@ def _results(
         yield Violation("every result is delivered", f"call {callid} was only told its end")
 
 
-def _complaint(reply: Json, told: Told, steps: Steps, *, is_final: bool) -> str:
+def _knew_of_recording(call: Seen | None, final: Ask) -> bool:
+    """Tell whether the callback of the last recording was taken well before HANGUP was written."""
+    known = {} if call is None else recordings(call)
+    return bool(known) and known[max(known)] < final.at - STORED_S
+
+
+def _complaint(reply: Json, told: Told, steps: Steps, *, is_final: bool, recorded: bool) -> str:
     """Compare a result with what the documents of its command came to; "" = it is right."""
     try:
         allowed = expected(reply, steps)
@@ -177,7 +189,8 @@ def _complaint(reply: Json, told: Told, steps: Steps, *, is_final: bool) -> str:
     except Ended:
         allowed = [("", "")]
         if steps.last is not None and steps.last.recorded and reply["command"] == "record":
-            allowed.append((recording_name(steps.last.document), ""))
+            name = (recording_name(steps.last.document), "")
+            allowed = [name] if recorded else [*allowed, name]
         if is_final and reply["command"] == "conference":
             allowed += [("CONFERENCE_CLOSED", ""), ("LAST_PARTICIPANT", "")]
         if not is_final:
