@@ -21,6 +21,7 @@ from aiohttp import web
 
 from bridge.addresses import WAV_TYPE, unguessable
 from bridge.assets import asset
+from bridge.store.protocol import StoreError
 from bridge.tasks import spawn
 
 if TYPE_CHECKING:
@@ -108,6 +109,16 @@ class MediaServer:
         name = request.match_info["name"]
         if NAME.fullmatch(name) is None:
             raise web.HTTPNotFound(text=NOTHING)
+        try:
+            return await self._found(request, name)
+        except StoreError as error:
+            log.error("media.no_store", why=str(error))
+            # For documents of sounds Plivo repeats what got this (its page on callback configuration).
+            raise web.HTTPServiceUnavailable(
+                text="The store of the bridge cannot be read: come again.\n"
+            ) from None
+
+    async def _found(self, request: web.Request, name: str) -> web.StreamResponse:
         now = self._runtime.clock.now()
         row = await self._runtime.store.media(name, now)
         if row is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import signal
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from support_valkey import needs_valkey, shared_server, url_for
 
 from bridge import replicas
 from bridge.app import Bridge
+from bridge.assets import asset
 from bridge.store.protocol import Commit, Conflict
 
 if TYPE_CHECKING:
@@ -248,6 +250,33 @@ async def test_hangup_of_a_call_nobody_heard_of(fleet: Fleet) -> None:
 
     assert ["Hangup"] == names(await fleet.answer(1))
     assert [] == fleet.app.requests
+
+
+async def test_hosted_files_are_given_by_any_replica(fleet: Fleet) -> None:
+    """Sound that an app sent, and a document of sounds, are fetched where the load balancer likes."""
+    sound = base64.b64encode(asset("silence")).decode()
+    party = [{"number": "+33699999999", "timeout": 15}]
+    dialout = command("dialout", targets=party, ringtone="MUSIC")
+    _script(fleet, command("play_wav_data", audio_data=sound), dialout)
+    played = await fleet.answer(0)
+    dialled = await fleet.follow(1, played, "Redirect")
+
+    files = []
+    for document, where, kind in (
+        (played, "Play", "audio/wav"),
+        (dialled, "dialMusic", "application/xml"),
+    ):
+        path = urlsplit(link(document, where)).path
+        given = []
+        for bridge in fleet.bridges:
+            async with fleet.client.post(f"http://127.0.0.1:{bridge.port}{path}") as response:
+                given.append((response.status, response.content_type, await response.read()))
+        assert (200, kind) == given[0][:2]
+        assert given[0] == given[1]
+        files.append(given[0][2])
+
+    assert asset("silence") == files[0]
+    assert ["Play"] == names(files[1])
 
 
 async def test_hangup_races_the_first_request(fleet: Fleet) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,7 +23,8 @@ from support_valkey import (
     valkey,
 )
 
-from bridge.store import open_store
+from bridge.store import open_store, redis
+from bridge.store._redis_server import COMMANDS
 from bridge.store.protocol import Commit, Store, StoreUnavailable, Versioned
 
 if TYPE_CHECKING:
@@ -224,6 +226,17 @@ async def test_renamed_command_that_no_script_needs_is_named() -> None:
     """A command that is missed only once calls come is named at start as well."""
     with valkey("--rename-command", "ZCOUNT", "") as server:
         assert "does not know ZCOUNT: it is too old" in await refusal(server.url)
+
+
+def test_every_command_in_use_is_asked_for() -> None:
+    """What a script or the store itself sends to a server is looked for at start."""
+    folder = Path(redis.__file__).parent
+    scripts = "".join(path.read_text() for path in (folder / "redis_scripts").glob("*.lua"))
+    used = set(re.findall(r"call\('([A-Z]+)'", scripts))
+    used |= set(re.findall(r'ask\(\s*"([A-Z]+)"', (folder / "redis.py").read_text()))
+
+    assert {"EVALSHA", "HGET", "ZADD"} <= used
+    assert set() == used - set(COMMANDS)
 
 
 async def test_server_that_deletes_keys_is_refused() -> None:
