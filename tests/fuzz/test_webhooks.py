@@ -290,15 +290,18 @@ async def test_hostile_replies_never_silence_the_caller(
 
     record_property("inputs", asked.total())
     assert [] == _faults(logs)
-    # An app that hangs up where it did not say so loses what is sent at that moment, four times in a
-    # row once in a while; then it is not told any more.
-    lost = [line for line in logs if line["event"] == "hangup.unconfirmed"]
     # A machine that stalls for longer than the app may take makes it answer too late.
     postponed = Counter(line["call"] for line in logs if line["event"] == "hangup.postponed")
     repeated = {call: len(bodies) - 1 for call, bodies in finals.items() if len(bodies) > 1}
     assert [] == [call for call, times in repeated.items() if times > postponed[call]]
     assert {1} == {len(set(bodies)) for bodies in finals.values()}
-    assert calls - len(lost) <= len(finals) <= calls
+    # An app that hangs up where it did not say so loses what is sent at that moment, four times in a
+    # row once in a while; then it is not told any more. Of a call whose first question had no
+    # connection in time it never heard.
+    lost = {line["call"] for line in logs if line["event"] == "hangup.unconfirmed"}
+    untold = {line["call"] for line in logs if line["event"] == "hangup.untold"}
+    assert set() == untold & set(finals)
+    assert set(range(1, calls + 1)) == lost | untold | set(finals)
     assert len(lost) <= calls // 50
 
 
