@@ -50,6 +50,9 @@ LEASE_S: Final = 10.0
 GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
 #: A final request the app may have got is repeated after these times, in s, and then no more.
 UNCONFIRMED_DELAYS_S: Final = (1.0, 10.0, 60.0)
+#: What each of those adds to `attempts` besides the one: so every replica knows of them, and the
+#: next process does.
+UNCONFIRMED: Final = 1 << 20
 
 
 class Outbox:
@@ -72,9 +75,6 @@ class Outbox:
         self._handled: dict[str, OutboxRow] = {}
         #: Keys whose delivery raised: not before this time, and the pause until then.
         self._held: dict[str, tuple[float, float]] = {}
-        #: How often a final request was sent without anybody knowing whether it arrived, and since
-        #: when.
-        self._unconfirmed: dict[str, tuple[int, float]] = {}
         #: For how long a row is this process's alone: more than any delivery takes.
         self._lease_s = runtime.settings.app_timeout_s + LEASE_S
         self.handlers: dict[str, Callable[[OutboxRow], Coroutine[None, None, bool]]] = {
@@ -103,15 +103,15 @@ class Outbox:
         self._stopping = True
         self._wake.set()
 
-    async def later(self, row: OutboxRow, delay_s: float | None = None) -> bool:
+    async def later(self, row: OutboxRow, delay_s: float | None = None, *, more: int = 0) -> bool:
         """Put a row back for another attempt, by default after 1, 2, 4 … 60 s; gives False.
 
         A row of the same key that was written meanwhile is left alone.
         """
         if delay_s is None:
-            delay_s = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** min(row.attempts, 10))
+            delay_s = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** min(_attempts(row), 10))
         due = self._runtime.clock.now() + delay_s
-        again = replace(row, due=due, attempts=row.attempts + 1)
+        again = replace(row, due=due, attempts=row.attempts + 1 + more)
         await self._runtime.store.commit(Commit(outbox_swap=[(row, again)]))
         return False
 
@@ -136,7 +136,6 @@ class Outbox:
 
     def _forget(self, now: float) -> None:
         """Forget rows that other replicas have dealt with meanwhile, once nobody sends them again."""
-        longest_s = self._runtime.settings.hangup_retry_for_s + LONGEST_DELAY_S
         self._held = {
             key: held for key, held in self._held.items() if now - held[0] < 2 * LONGEST_DELAY_S
         }
@@ -144,9 +143,6 @@ class Outbox:
             key: row
             for key, row in self._handled.items()
             if key in self._held or key in self._flying
-        }
-        self._unconfirmed = {
-            key: sent for key, sent in self._unconfirmed.items() if now - sent[1] < longest_s
         }
 
     def _limit(self) -> int:
@@ -193,7 +189,6 @@ class Outbox:
             await self._runtime.store.commit(Commit(outbox_swap=[(row, None)]))
             self._handled.pop(key, None)
             self._held.pop(key, None)
-            self._unconfirmed.pop(key, None)
         except Exception:
             log.exception("outbox.failed", key=key, kind=row.kind, call=row.callid)
             self._hold_back(key)
@@ -267,36 +262,46 @@ class Outbox:
                 return await self._repeat_or_drop(row, app_hash, str(failure))
             if not _delivered(failure):
                 return await self._again_or_drop(row, app_hash, str(failure))
-        log.info("hangup.delivered", call=row.callid, app=app_hash, attempts=row.attempts + 1)
+        log.info("hangup.delivered", call=row.callid, app=app_hash, attempts=_attempts(row) + 1)
         return True
 
     async def _repeat_or_drop(self, row: OutboxRow, app_hash: str, why: str) -> bool:
         """Repeat what the app may have got a few times only: a slow app gets it every time."""
-        sent, since = self._unconfirmed.get(row.key, (0, self._runtime.clock.now()))
-        sent += 1
-        self._unconfirmed[row.key] = (sent, since)
+        sent = row.attempts // UNCONFIRMED + 1
         if sent > len(UNCONFIRMED_DELAYS_S):
             log.error("hangup.unconfirmed", call=row.callid, app=app_hash, why=why, sent=sent)
             return True
-        return await self._again_or_drop(row, app_hash, why, UNCONFIRMED_DELAYS_S[sent - 1])
+        delay_s = UNCONFIRMED_DELAYS_S[sent - 1]
+        return await self._again_or_drop(row, app_hash, why, delay_s, more=UNCONFIRMED)
 
     async def _again_or_drop(
-        self, row: OutboxRow, app_hash: str, why: str, delay_s: float | None = None
+        self,
+        row: OutboxRow,
+        app_hash: str,
+        why: str,
+        delay_s: float | None = None,
+        *,
+        more: int = 0,
     ) -> bool:
         state = await self._ended(row.callid)
         # A call past its retention is past the time for repetitions as well (bridge.settings).
         ended_at = (state and state.ended_at) or 0.0
-        line = {"call": row.callid, "app": app_hash, "why": why, "attempts": row.attempts + 1}
+        line = {"call": row.callid, "app": app_hash, "why": why, "attempts": _attempts(row) + 1}
         if self._runtime.clock.now() - ended_at > self._runtime.settings.hangup_retry_for_s:
             log.error("hangup.dropped", **line)
             return True
         log.warning("hangup.postponed", **line)
-        return await self.later(row, delay_s)
+        return await self.later(row, delay_s, more=more)
 
 
 def final_body(state: CallState) -> bytes:
     """Write the final request: the command that was running, and its result when there is one."""
     return steps.request_body(state)
+
+
+def _attempts(row: OutboxRow) -> int:
+    """Tell how often a row was handled, whatever came of it."""
+    return row.attempts % UNCONFIRMED
 
 
 def _app_of(body: bytes) -> str:

@@ -367,24 +367,46 @@ async def test_final_request_that_may_have_arrived_is_repeated_three_times(
     assert [(1, "GOOD", 4)] == [(line["call"], line["app"], line["sent"]) for line in given_up]
 
 
+async def test_refusals_before_do_not_count_as_repetitions(post: Post) -> None:
+    """However often an app could not be reached, what it may have got is repeated three times."""
+    refused = [AppUnreachable("refused") for _ in range(5)]
+    post.apps.outcomes["GOOD"] = [*refused, AppTimeout("too slow")]
+    await post.end(1)
+    await post.after(300)
+
+    assert 5 + 4 == len(post.apps.times())
+    assert 0 == await post.store.outbox_size()
+
+
+async def test_repetitions_are_counted_for_all_replicas(post: Post) -> None:
+    """The next process, or another one, goes on counting where this one was."""
+    post.apps.outcomes["GOOD"] = [AppTimeout("too slow")]
+    await post.end(1)
+    await post.after(5)
+    assert 2 == len(post.apps.times())
+    post.outbox.stop()
+    await post.rest()
+    again = Outbox(post.runtime)
+    running = spawn(again.run(), "another outbox")
+    await post.after(300)
+    again.stop()
+    await running
+
+    assert [0.0, 1.0, 11.0, 71.0] == post.apps.times()
+
+
 async def test_rows_that_others_have_delivered_are_forgotten(post: Post) -> None:
     """What failed here and went well at another replica is not remembered for ever."""
-    post.apps.outcomes["GOOD"] = [AppTimeout("too slow")]
     post.attempts("kick")
     await post.put("kick:1", "kick")
-    await post.end(1)
     await post.rest()
     assert {"kick:1"} == set(post.outbox._held)
-    assert {"final:1"} == set(post.outbox._unconfirmed)
-    rows = [await post.store.outbox_row(key) for key in ("kick:1", "final:1")]
-    await post.store.commit(Commit(outbox_swap=[(row, None) for row in rows if row is not None]))
+    row = await post.store.outbox_row("kick:1")
+    assert row is not None
+    await post.store.commit(Commit(outbox_swap=[(row, None)]))
     await post.after(180)
-    assert {} == post.outbox._held
-    assert {"final:1"} == set(post.outbox._unconfirmed)
-    post.clock.advance(DAY_S)
-    await post.after(60)
 
-    assert {} == post.outbox._unconfirmed
+    assert {} == post.outbox._held
 
 
 @pytest.mark.parametrize(
