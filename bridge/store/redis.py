@@ -32,8 +32,9 @@ from bridge.store.protocol import (
     Versioned,
 )
 
-#: What probes and scrapes wait for, in s: they want to hear of trouble, not to sit it out.
-GLANCE_S: Final = 1.0
+#: What probes and scrapes wait for, in s: they want to hear of trouble, not to sit it out. A probe
+#: of Kubernetes waits for 1 s, and the supervisor of workers, which it asks, for less.
+GLANCE_S: Final = 0.5
 #: Things deleted by one script: about a millisecond in which everybody waits.
 _PURGE_ROWS: Final = 200
 #: Hosted files remembered as stored, so that their content is not sent again.

@@ -184,6 +184,32 @@ async def test_store_that_cannot_be_reached(tmp_path: Path) -> None:
     assert 1 == machine.events.count("worker.started")
 
 
+@pytest.mark.slow
+@needs_valkey
+async def test_outage_of_the_store_is_told(tmp_path: Path) -> None:
+    """While the store is out of reach nobody is ready, and what is said is why."""
+    async with proxy(shared_server().port) as between:
+        store = url_for(shared_server(), tmp_path)
+        store = store.replace(str(shared_server().port), str(between.port))
+        async with Machine(tmp_path, BRIDGE_STORE=store) as machine:
+            admin = (await machine.all_ready())["admin"]
+            between.closed = True
+            between.cut()
+            await machine.logged("store.lost", worker=1)
+            await machine.logged("store.lost", worker=2)
+            status, body = await asyncio.to_thread(ask, admin, "/readyz")
+            between.closed = False
+            async with asyncio.timeout(PATIENCE_S):
+                while (await asyncio.to_thread(ask, admin, "/readyz"))[0] != 200:
+                    pass
+
+    told = json.loads(body)
+    stores = [worker["checks"]["store"] for worker in told["workers"].values()]
+    assert 503 == status
+    assert ["The Redis store 127.0.0.1:"] * 2 == [why[:26] for why in stores]
+    assert told["checks"]["store"] in stores
+
+
 @pytest.mark.parametrize(
     ("arguments", "settings", "why"),
     [
