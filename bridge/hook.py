@@ -56,8 +56,8 @@ class Answer:
         return web.Response(body=self.body, status=self.status, headers=headers)
 
 
-#: Answers a POST or GET of a webhook, given method, target, headers and body; None = it is no webhook.
-#: Names of headers are in lower case; there may be blanks behind their values.
-Take = Callable[[bytes, str, Mapping[bytes, bytes], bytes], Coroutine[Any, Any, Answer] | None]
+#: Answers a POST or GET of a webhook, given method, target, signatures, nonce and body;
+#: None = it is no webhook.
+Take = Callable[[str, str, Sequence[str], str, bytes], Coroutine[Any, Any, Answer] | None]
 
 __all__ = ["NONCE", "SIGNATURES", "XML", "Answer", "Hook", "Take"]

@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from bridge.hook import Answer, Take
+from bridge.hook import NONCE, SIGNATURES, Answer, Take
 from bridge.tasks import spawn
 
 __all__ = ["Owner", "Shortcut"]
@@ -28,7 +28,9 @@ LONGEST_HEAD: Final = 8190
 MOST_HEADERS: Final = 128
 #: Longest request that is read here, in bytes.
 LONGEST: Final = 32_768
-_METHODS: Final = frozenset({b"GET", b"POST"})
+_METHODS: Final = {b"GET": "GET", b"POST": "POST"}
+_SIGNATURES: Final = tuple(name.lower().encode() for name in SIGNATURES)
+_NONCE: Final = NONCE.lower().encode()
 #: With these a request is more than a head and as many bytes as it states.
 _SPECIAL: Final = frozenset(
     {b"transfer-encoding", b"content-encoding", b"expect", b"upgrade", b"trailer"}
@@ -169,26 +171,26 @@ class Shortcut:
     def _coming(self) -> Coroutine[Any, Any, Answer] | None:
         """Give what will answer the request; None = that is for aiohttp."""
         parser, data, body = self._parser, self._data, b"".join(self._body)
-        headers = {name.lower(): value for name, value in self._headers.items()}
-        target = b"".join(self._target)
+        headers, target = self._headers, b"".join(self._target)
+        of_interest = _of_interest(tuple(headers))
+        method = _METHODS.get(parser.get_method())
         head = len(data) - len(body)
         if not (
             self._is_plain
+            and of_interest is not None
+            and method is not None
             and not self._owner.is_paused
             and head <= LONGEST_HEAD
-            # Its first line, the empty one, and each header once: what may stand there twice, or
-            # means more than it says, is not plain.
+            # Its first line, the empty one, and each header once.
             and data.count(b"\r\n", 0, head) == len(headers) + 2 <= MOST_HEADERS
-            and _SPECIAL.isdisjoint(headers)
-            and b"host" in headers
             and b"#" not in target
             and parser.get_http_version() == "1.1"
         ):
             return None
-        method = parser.get_method()
-        if method not in _METHODS:
-            return None
-        return self._take(method, target.decode("utf-8", "surrogateescape"), headers, body)
+        given, nonces = of_interest
+        signatures = [_text(headers[name]) for name in given]
+        nonce = _text(headers[nonces[0]]) if nonces else ""
+        return self._take(method, _text(target), signatures, nonce, body)
 
     async def _give(self, coming: Coroutine[Any, Any, Answer], *, keep: bool) -> None:
         transport = self._owner.transport
@@ -218,6 +220,28 @@ class Shortcut:
     def close(self) -> None:
         """Let go of the parser, which holds this object's methods."""
         del self._parser, self._feed
+
+
+#: Which headers have the signatures and the nonce, as they are spelt in a request.
+_Names = tuple[bytes, ...]
+
+
+@lru_cache(maxsize=64)
+def _of_interest(names: _Names) -> tuple[_Names, _Names] | None:
+    """Choose from the headers of a request; None = it is not plain.
+
+    That is where a name stands twice, or means more than it says.
+    """
+    spelt = {name.lower(): name for name in names}
+    if len(spelt) < len(names) or b"host" not in spelt or not _SPECIAL.isdisjoint(spelt):
+        return None
+    given = tuple(spelt[name] for name in _SIGNATURES if name in spelt)
+    return given, (spelt[_NONCE],) if _NONCE in spelt else ()
+
+
+def _text(value: bytes) -> str:
+    """Read what was sent as aiohttp does."""
+    return value.strip(b" \t").decode("utf-8", "surrogateescape")
 
 
 def _written(answer: Answer, *, keep: bool) -> bytes:

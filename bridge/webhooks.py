@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from asyncio import get_running_loop
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
@@ -49,8 +49,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_LOWER_SIGNATURES: Final = tuple(name.lower().encode() for name in SIGNATURES)
-_LOWER_NONCE: Final = NONCE.lower().encode()
 MOST_FIELDS: Final = 500
 #: A CallUUID is 36 characters; anything much longer is no call of Plivo's.
 LONGEST_UUID: Final = 128
@@ -114,6 +112,7 @@ class Webhooks:
         self.prefix = f"/{prefix}" if prefix else ""
         self._rescue = Rescue(runtime, self.prefix)
         self._budget_s = settings.webhook_budget_s
+        self._most_bytes = settings.max_webhook_bytes
         self._verifies = settings.verify_signatures
         # In the order in which they are looked at; most requests are steps.
         self._routes = (
@@ -175,19 +174,16 @@ class Webhooks:
         return handler
 
     def take(
-        self, method: bytes, target: str, headers: Mapping[bytes, bytes], body: bytes
+        self, method: str, target: str, signatures: Sequence[str], nonce: str, body: bytes
     ) -> Coroutine[Any, Any, Answer] | None:
         """Answer a whole POST or GET that came the short way, see `bridge.hook.Take`."""
-        if len(body) > self._runtime.settings.max_webhook_bytes:
+        if len(body) > self._most_bytes:
             return None
         path = target.partition("?")[0]
         for fullmatch, route in self._patterns:
             found = fullmatch(path)
             if found is not None:
-                given = [_header(headers[name]) for name in _LOWER_SIGNATURES if name in headers]
-                nonce = _header(headers.get(_LOWER_NONCE, b""))
-                at = found.groupdict()
-                hook = Hook(method.decode(), target, path, at, given, nonce, body)
+                hook = Hook(method, target, path, found.groupdict(), signatures, nonce, body)
                 return self._respond(route, hook)
         return None
 
@@ -385,10 +381,6 @@ def _pairs(encoded: bytes) -> list[tuple[str, str]]:
         # Where no mark is encoded all is decoded at once before it is split.
         text = _decoded(text)
     return [(name, value) for name, _, value in [f.partition("=") for f in text.split("&") if f]]
-
-
-def _header(value: bytes) -> str:
-    return value.strip(b" \t").decode("utf-8", "surrogateescape")
 
 
 def _decoded(text: str) -> str:

@@ -88,8 +88,8 @@ class House:
 async def house(most: int = 3, patience_s: float = PATIENCE_S) -> AsyncIterator[House]:
     """Open a listener."""
 
-    def take(method: bytes, _: str, __: object, ___: bytes) -> Coroutine[Any, Any, Answer]:
-        return answer(method.decode())
+    def take(method: str, *_: object) -> Coroutine[Any, Any, Answer]:
+        return answer(method)
 
     async def answer(method: str) -> Answer:
         here.inside.append(method)

@@ -9,7 +9,7 @@ import asyncio
 import gzip
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from random import Random
 from typing import Any
@@ -74,13 +74,13 @@ class House:
         self.port = 0
         self.door = Door(50, take=self._take if way == "shortcut" else None, **door)
 
-    def _take(self, method: bytes, target: str, headers: Mapping[bytes, bytes], body: bytes) -> Any:
+    def _take(
+        self, method: str, target: str, signatures: Sequence[str], _: str, body: bytes
+    ) -> Any:
         if not re.fullmatch(r"/hook/[\w.~-]+/[\w/]+", target.partition("?")[0], re.ASCII):
             return None
         self.short += 1
-        signature = headers.get(b"x-plivo-signature-v3", b"").strip(b" \t")
-        text = signature.decode("utf-8", "surrogateescape")
-        return self._told(method.decode(), target, text, body)
+        return self._told(method, target, "".join(signatures[:1]), body)
 
     async def _told(self, method: str, target: str, signature: str, body: bytes) -> Answer:
         self.taken += 1
