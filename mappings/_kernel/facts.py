@@ -8,7 +8,6 @@ step is added to `UPCASTERS`, so that a log written by an older release can stil
 from __future__ import annotations
 
 from dataclasses import MISSING, fields, is_dataclass
-from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, assert_never, get_args
 
@@ -37,6 +36,7 @@ FORMAT: Final = 1
 
 #: Actions with more text than this are not kept, in characters.
 LONGEST_REMEMBERED: Final = 1000
+MOST_REMEMBERED: Final = 1024
 
 #: `UPCASTERS[n]` turns a stored log of format n (the start, then the facts) into format n + 1.
 UPCASTERS: Final[dict[int, Callable[[list[Any]], list[Any]]]] = {}
@@ -93,9 +93,14 @@ _COMPARED: Final[dict[type, dict[str, Any]]] = {}
 
 def yielded(action: Action) -> ActionYielded:
     """State the fact that this action was yielded."""
-    if isinstance(action, Reply) and sum(map(_weight, action.verbs)) > LONGEST_REMEMBERED:
-        return _fact(action)
-    return _remembered_fact(action)
+    fact = _remembered.get(action)
+    if fact is None:
+        fact = _fact(action)
+        if not isinstance(action, Reply) or sum(map(_weight, action.verbs)) <= LONGEST_REMEMBERED:
+            if len(_remembered) >= MOST_REMEMBERED:
+                _remembered.clear()
+            _remembered[action] = fact
+    return fact
 
 
 def _weight(verb: Verb | Sounds) -> int:
@@ -128,7 +133,7 @@ def _fact(action: Action) -> ActionYielded:
 
 
 #: An action is met at least twice, when it is yielded and when it is replayed.
-_remembered_fact = lru_cache(maxsize=1024)(_fact)
+_remembered: Final[dict[Action, ActionYielded]] = {}
 
 
 def _canonical(value: Any) -> Any:

@@ -292,7 +292,14 @@ LONG_WAV = HostedAudio.of(b"x" * 1001)
 )
 def test_long_actions_are_not_kept(verb: Verb, kept: int) -> None:
     """What an action weighs in memory counts wherever its texts and sounds are."""
-    facts._remembered_fact.cache_clear()
+    facts._remembered.clear()
 
     assert yielded(Reply(verb)) == yielded(Reply(verb))
-    assert kept == facts._remembered_fact.cache_info().currsize
+    assert kept == len(facts._remembered)
+
+
+def test_no_more_actions_are_remembered_than_there_is_room_for() -> None:
+    """Whoever makes up a text for every call makes the bridge forget, not grow."""
+    for number in range(2 * facts.MOST_REMEMBERED):
+        facts.yielded(Reply(Speak(f"Number {number}", "WOMAN", "en-US")))
+        assert len(facts._remembered) <= facts.MOST_REMEMBERED
