@@ -152,6 +152,29 @@ async def test_replica_that_leaves_is_gone_at_once(
     assert [] == await store.list_records(KIND)
 
 
+async def test_replica_leaves_in_the_middle_of_a_beat(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A beat that was stored, and cut off before anybody knew, keeps no record of who left."""
+    one = _replica(store, "one")
+    await one.join()
+    monkeypatch.setattr(replicas, "BEAT_S", 0.0)
+    commit, stored = store.commit, asyncio.Event()
+
+    async def unanswered(change: Commit) -> None:
+        monkeypatch.setattr(store, "commit", commit)
+        await commit(change)
+        stored.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(store, "commit", unanswered)
+    async with asyncio.timeout(10):
+        await stored.wait()
+    await one.leave()
+
+    assert [] == await store.list_records(KIND)
+
+
 async def test_store_of_one_process_has_no_replicas() -> None:
     """Nothing is written where nobody else could read it."""
     store = MemoryStore()
