@@ -9,6 +9,7 @@ import structlog
 
 from bridge.outbound.intents import Phase
 from bridge.outbound.ledger import Ledger
+from bridge.store.protocol import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -25,6 +26,7 @@ class Arrivals:
     """Ties webhooks to intents by the token in their URL."""
 
     def __init__(self, runtime: Runtime) -> None:
+        self._store = runtime.store
         self.ledger = Ledger(runtime)
 
     @asynccontextmanager
@@ -35,6 +37,7 @@ class Arrivals:
 
         Gives False when it must not be served: its intent is done with, so the app was told
         already, or another call is that of the intent. Commit inside. `over` = it never got up.
+        Raises Conflict when another replica was faster with this very call.
         """
         if not token:
             yield True
@@ -50,6 +53,8 @@ class Arrivals:
             log.warning("outbound.unknown", call=state.callid, app=state.app)
             state.request_hash = token
             return True
+        if intent.done and await self._is_known(intent, state):
+            raise Conflict(f"Another replica has just stored the call of the intent {token}.")
         if intent.app != state.app or intent.done or _is_another(intent, state.uuid):
             log.error(
                 "outbound.not_adopted",
@@ -66,6 +71,10 @@ class Arrivals:
         transaction.note(intent=intent.hash)
         transaction.change.records.append(self.ledger.written(intent))
         return True
+
+    async def _is_known(self, intent: Intent, state: CallState) -> bool:
+        same = (intent.app, intent.uuid) == (state.app, state.uuid)
+        return same and await self._store.find_call(state.app, state.uuid) is not None
 
     async def rang(self, app: App, token: str, form: Mapping[str, str]) -> None:
         """Take note that Plivo dialled: what the phone does is not unknown any more."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 
 import pytest
@@ -168,6 +168,36 @@ async def test_pace_is_kept_when_the_dialling_bridge_dies_and_joins(rpc: Rpc) ->
         assert sorted(numbers) == sorted(f"+{number}" for _, number in dialled(rpc.world))
         assert 6 == len(asked(rpc.world))
         assert 0.5 <= min(gaps(rpc.world))
+
+
+def look_too_early(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a bridge look for a call once just before another one stores it."""
+    find, looks = bridge.store.find_call, count()
+
+    async def find_too_early(app: str, uuid: str) -> int | None:
+        return await find(app, uuid) if next(looks) else None
+
+    monkeypatch.setattr(bridge.store, "find_call", find_too_early)
+
+
+@pytest.mark.parametrize("route", ["answer", "hangup"])
+async def test_webhooks_of_a_new_outbound_call_race(
+    rpc: Rpc, monkeypatch: pytest.MonkeyPatch, route: str
+) -> None:
+    """A bridge that another is faster than answers with the same document, and ends the same call."""
+    async with second(rpc.world) as other:
+        token = await rpc.call("calls.realtime", APP, TARGET, OPTIONS)
+        leg = rpc.world.leg(direction="outbound")
+        url = f"{PUBLIC}/plivo/{APP}"
+        first = await leg.request(f"{url}/answer/{token}")
+        look_too_early(rpc.world.bridge, monkeypatch)
+        rpc.world.plivo.via[PUBLIC] = f"http://127.0.0.1:{rpc.world.bridge.port}"
+        again = await leg.request(f"{url}/{route}/{token}")
+
+        assert b"<Wait " in first.body
+        assert (200, first.body if route == "answer" else b"") == (again.status, again.body)
+        assert ("UP", "", token, "42") == told(rpc.world)[0]
+        assert (1 if route == "answer" else 0) == await other.store.count_live()
 
 
 async def test_queue_is_that_of_all_bridges(rpc: Rpc) -> None:
