@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from mappings._kernel.actions import Action
 from mappings._kernel.errors import CommandRefused
 from mappings._kernel.events import Event
-from mappings._rt.media import LONGEST_REMEMBERED
 from mappings._rt.params import Params, media_fields
 
 if TYPE_CHECKING:
@@ -56,14 +53,8 @@ class Command(Generic[P]):
     def read_params(self, raw: Mapping[str, Any]) -> P:
         """Read what the app sent, tolerantly. Raises CommandRefused INVALID_PARAMS."""
         try:
-            text = to_json(raw)
-        except PydanticSerializationError:
-            text = b""
-        try:
-            if 0 < len(text) <= LONGEST_REMEMBERED:
-                params: P = _remembered(self.params, text)
-            else:
-                params = _read(self.params, raw)
+            # As model_validate, without its options: a turn reads params twice.
+            params: P = self.params.__pydantic_validator__.validate_python(raw)
         except ValidationError as error:
             raise CommandRefused("INVALID_PARAMS", _sentence(self.name, error)) from None
         return params
@@ -82,17 +73,6 @@ def command(
         return Command(name, params, flow, version)
 
     return declare
-
-
-def _read(kind: type[Params], raw: Mapping[str, Any]) -> Any:
-    # As model_validate, without its options.
-    return kind.__pydantic_validator__.validate_python(raw)
-
-
-#: A turn reads params twice, and apps say the same to every caller. Nobody can change them.
-@lru_cache(maxsize=2048)
-def _remembered(kind: type[Params], text: bytes) -> Any:
-    return _read(kind, from_json(text))
 
 
 def _sentence(name: str, error: ValidationError) -> str:

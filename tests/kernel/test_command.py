@@ -115,15 +115,3 @@ def test_params_that_are_no_object_are_refused() -> None:
         trial.read_params(["1"])  # type: ignore[arg-type]
 
     assert caught.value.sentence.startswith("trial: Input should be a valid dictionary")
-
-
-def test_params_are_read_once_as_long_as_they_are_remembered() -> None:
-    """The same params give the same object; long ones are read anew, wrong ones refused each time."""
-    first = trial.read_params({"digits": "1", "text": "TTS|V|Hi"})
-
-    assert first is trial.read_params({"digits": "1", "text": "TTS|V|Hi"})
-    assert first == trial.read_params({"text": "TTS|V|Hi", "digits": 1, "count": 1})
-    assert "x" * 2000 in repr(trial.read_params({"digits": "1", "text": "TTS|V|" + "x" * 2000}))
-    for _ in range(2):
-        with pytest.raises(CommandRefused):
-            trial.read_params({"digits": True, "text": {"no": "media"}})
