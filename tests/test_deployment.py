@@ -272,7 +272,7 @@ def test_kubernetes_probes_reach_the_admin_listener() -> None:
     assert {
         "startupProbe": ("/healthz", "admin"),
         "livenessProbe": ("/healthz", "admin"),
-        "readinessProbe": ("/readyz", "admin"),
+        "readinessProbe": ("/readyz?process", "admin"),
     } == asked
     assert f"0.0.0.0:{ports['admin']}" == environment["BRIDGE_ADMIN_LISTEN"]
 

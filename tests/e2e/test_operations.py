@@ -63,6 +63,8 @@ async def test_sick_store(make_world: Make, monkeypatch: pytest.MonkeyPatch) -> 
     assert 200 == (await world.admin("/healthz"))[0]
     status, text = await world.admin("/readyz")
     assert (503, "the disk is full") == (status, json.loads(text)["checks"]["store"])
+    status, text = await world.admin("/readyz?process")
+    assert (200, "the disk is full") == (status, json.loads(text)["checks"]["store"])
 
 
 async def test_draining(make_world: Make) -> None:
@@ -70,6 +72,7 @@ async def test_draining(make_world: Make) -> None:
     world = await make_world(command("play", media_id=tts("Hello")))
     world.bridge.draining.begin()
     status, text = await world.admin("/readyz")
+    assert 503 == (await world.admin("/readyz?process"))[0]
     answer = await world.leg().request(world.application.answer_url)
 
     assert (503, "draining") == (status, json.loads(text)["checks"]["process"])
