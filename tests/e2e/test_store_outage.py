@@ -117,16 +117,24 @@ async def test_callers_are_not_held_for_ever(
 
 
 async def test_calls_that_begin_in_an_outage_come_back(make_world: Make, server: Valkey) -> None:
-    """The answer URL may have no retries, so it gets a document that leads back to it."""
-    world = await make_world(DONE, store=server.url, **QUICK)
+    """The answer URL may have no retries, so it gets a document that leads back to it.
+
+    The call rings on at first; when that lasts, its caller is asked to hold.
+    """
+    world = await make_world(DONE, store=server.url, **QUICK, app={"hold_message": "Stay with us."})
     server.kill()
     leg = world.leg()
-    first = await leg.request(world.application.answer_url)
+    answers = [await leg.request(world.application.answer_url)]
+    for _ in range(3):
+        answers.append(await leg.request(link(answers[-1].body)))
     await asyncio.to_thread(server.start)
-    second = await leg.request(link(first.body))
+    last = await leg.request(link(answers[-1].body))
 
-    assert ["Wait", "Redirect"] == names(first.body)
-    assert ["Speak", "Redirect"] == names(second.body)
+    assert [["Wait", "Redirect"]] * 3 == [names(a.body) for a in answers[:3]]
+    assert ["Speak", "Wait", "Redirect"] == names(answers[3].body)
+    assert b"Stay with us." in answers[3].body
+    assert ["Speak", "Redirect"] == names(last.body)
+    assert [""] == world.app.results()
 
 
 async def test_hangup_in_an_outage_is_repeated_and_delivered(
