@@ -15,6 +15,10 @@ import pytest
 needs_openssl = pytest.mark.skipif(which("openssl") is None, reason="openssl is not installed")
 
 
+#: Turns of the event loop between a connection that is accepted and its first line served.
+_TURNS = 10
+
+
 class Proxy:
     """Passes bytes on between its clients and a server on this machine."""
 
@@ -30,9 +34,11 @@ class Proxy:
         #: Connections are refused, or rather cut at once.
         self.closed = False
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving = 0
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
+        self._serving += 1
         try:
             if self.closed:
                 return
@@ -44,6 +50,7 @@ class Proxy:
         except* (OSError, EOFError):
             pass
         finally:
+            self._serving -= 1
             self.cut()
 
     async def _up(self, reader: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
@@ -60,6 +67,18 @@ class Proxy:
                 raise EOFError
             writer.write(data)
         raise EOFError
+
+    async def end(self) -> None:
+        """Cut every connection, and those that have just come; nothing of them is left."""
+        self.closed = True
+        for _ in range(_TURNS):
+            # Who was accepted in this moment is served in one of the next turns of the loop.
+            await asyncio.sleep(0)
+        while self._serving:
+            self.cut()
+            await asyncio.sleep(0.001)
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
 
     def cut(self) -> None:
         """Cut every connection."""
@@ -78,11 +97,11 @@ async def proxy(target: int, tls: ssl.SSLContext | None = None) -> AsyncIterator
     try:
         yield made
     finally:
+        # asyncio leaves a transport open that was accepted in the very turn its server is closed in.
+        for listening in server.sockets:
+            asyncio.get_running_loop().remove_reader(listening.fileno())
+        await made.end()
         server.close()
-        for _ in range(10):
-            # Who has just come is not served yet.
-            made.cut()
-            await asyncio.sleep(0)
 
 
 def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
