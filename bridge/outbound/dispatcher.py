@@ -145,7 +145,8 @@ class Dispatcher:
     async def _find(self, *, everything: bool) -> None:
         waiting = await self._ledger.waiting()
         missing = waiting - self._odd - len(self._queue)
-        if missing <= 0 and not everything:
+        if missing <= 0 and not (everything and self._odd):
+            # Those of another release may be gone by now; then as many others would be missed.
             return
         found: list[Intent] = []
         known = 0

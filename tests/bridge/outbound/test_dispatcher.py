@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 import pytest
 from pydantic_core import to_json
 from structlog.testing import capture_logs
-from support_dispatch import HASH, NUMBER, Dialling, dialling
+from support_dispatch import HASH, NUMBER, SHOWN, Dialling, dialling
 
 from bridge.outbound.intents import Intent, Phase
 from bridge.outbound.lost import SLACK_S
@@ -289,3 +289,19 @@ async def test_ring_of_an_unknown_call_changes_nothing() -> None:
         await arrivals.rang(it.shell.app, done, form)
         assert intent == await it.intent(done)
         assert ("", Phase.OVER) == (intent.uuid, intent.phase)
+
+
+async def test_intents_that_can_be_read_again_are_dialled() -> None:
+    """What another release has left or taken away hides nothing that comes after it."""
+    async with dialling() as it:
+        odd = RecordWrite("intent", "ODD", 0, b'{"phase":"musing"}', scope="queued")
+        await it.shell.store.commit(Commit(records=[odd]))
+        await it.shell.after(61)
+        await it.shell.store.commit(Commit(records=[replace(odd, base=1, blob=None)]))
+        ledger = it.shell.session.arrivals.ledger
+        left = Intent("", HASH, NUMBER, SHOWN, 30, it.shell.clock.now())
+        await ledger.add(left)
+        await it.shell.after(122)
+
+        assert 1 == len(it.rest.calls)
+        assert Phase.QUEUED is not (await it.intent(left.hash)).phase
