@@ -49,14 +49,19 @@ class Reconciler:
 
     async def run(self) -> None:
         """Keep house for ever."""
+        first = True
         while True:
             try:
                 if await self._duty.mine():
                     await self.round()
+                    if not first:
+                        # Whoever has just started has the callers of a while to answer.
+                        await self._tally.renew()
             except StoreError as error:
                 log.error("reconcile.store", why=str(error))
             except Exception:
                 log.exception("reconcile.fault")
+            first = False
             await self._runtime.clock.sleep(INTERVAL_S)
 
     async def round(self) -> None:
@@ -74,7 +79,6 @@ class Reconciler:
         purged = await runtime.store.purge(now, now - settings.call_retention_s)
         if purged:
             log.info("store.purged", calls=purged)
-        await self._tally.renew()
 
     async def _to_check(self, now: float) -> list[int]:
         """Choose the stale calls of this round: those never looked up, then the longest ago."""

@@ -11,6 +11,7 @@ from support_e2e import command
 from support_shell import RestStub, Shell, shell
 
 from bridge.duties import Duty
+from bridge.open_commands import KEY, KIND
 from bridge.plivo.rest_errors import PlivoUnavailable
 from bridge.reconcile import INTERVAL_S, LONGEST_CALL_S, MOST_PER_ROUND, Reconciler
 from bridge.replicas import MOST_MISSES, Replicas
@@ -217,3 +218,4 @@ async def test_one_of_several_replicas_keeps_house(here: Shell, rest: RestStub) 
 
     assert 1 == asked
     assert 0 == await here.store.count_live()
+    assert [KEY] == [row.key for row in await here.store.list_records(KIND)]

@@ -19,6 +19,7 @@ from bridge import replicas
 from bridge.app import Bridge
 from bridge.breaks import BreakOutcome
 from bridge.json_rpc.errors import Code
+from bridge.open_commands import Tally
 from bridge.outbound.intents import Phase
 from bridge.simulator.callees import Answers, Busy
 from bridge.state import dump
@@ -364,6 +365,18 @@ async def test_operator_ends_what_plivo_knows_no_more(rpc: Rpc) -> None:
         await rpc.world.app.heard(1, final=True)
 
         assert [1] == overtaken
+
+
+async def test_both_bridges_tell_what_runs(rpc: Rpc) -> None:
+    """A command that one bridge started and the other will end is one open command for both."""
+    async with led_elsewhere(rpc, command("wait", wait=30)) as other:
+        await rpc.world.passes(2)
+        await Tally(other.runtime).renew()
+        for bridge in (rpc.world.bridge, other):
+            url = f"http://127.0.0.1:{bridge.admin_port}/metrics"
+            async with rpc.world.plivo.session.get(url) as response:
+                shown = await response.text()
+            assert '\nrt_bridge_open_commands{name="wait",version="1"} 1.0\n' in shown
 
 
 async def admin(world: World, action: str) -> int:
