@@ -71,7 +71,7 @@ async def _run(settings: Settings, place: Place, clock: SharedClock | None = Non
         sys.stderr.write(f"BRIDGE_STORE: {error}\n")
         return USAGE_ERROR
     except OSError as error:
-        sys.stderr.write(f"BRIDGE_LISTEN or BRIDGE_ADMIN_LISTEN cannot be used: {error}\n")
+        sys.stderr.write(f"{error.strerror or error}\n")
         await bridge.stop()
         return FAILURE
     stopping = Stopping(bridge.draining.force)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from bridge.place import Place
+from bridge.place import Place, naming
 from bridge.settings import Listen
 from bridge.stopping import FORCED, Stopping
 from bridge.tasks import spawn
@@ -78,10 +78,11 @@ class Supervisor:
         place.when_told_to_stop(stopping.hear)
         front = Front(self)
         try:
-            self._slots = open_slots(self._settings.listen, self._settings.workers)
+            with naming("BRIDGE_LISTEN", self._settings.listen):
+                self._slots = open_slots(self._settings.listen, self._settings.workers)
             await front.open(place)
         except OSError as error:
-            sys.stderr.write(f"BRIDGE_LISTEN or BRIDGE_ADMIN_LISTEN cannot be used: {error}\n")
+            sys.stderr.write(f"{error.strerror or error}\n")
             close_slots(self._slots)
             await front.close()
             return FAILURE

@@ -303,7 +303,7 @@ async def test_taken_address(
 
         assert 1 == await world.ended()
     (sentence,) = capsys.readouterr().err.splitlines()
-    assert sentence.startswith("BRIDGE_LISTEN or BRIDGE_ADMIN_LISTEN cannot be used: ")
+    assert sentence.startswith(f"{listener} {address} cannot be used: address already in use; ")
     assert [] == world.log
 
 
