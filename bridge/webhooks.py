@@ -54,6 +54,8 @@ MOST_FIELDS: Final = 500
 LONGEST_UUID: Final = 128
 #: The callid of no call ever; a signed request about it asks which process this is (the doctor).
 NO_CALL: Final = 0
+#: What Plivo encodes in most of its forms: times, numbers, SIP addresses. None of them is a mark.
+_COMMON: Final = (("%3A", ":"), ("%2B", "+"), ("%20", " "), ("%40", "@"))
 NEXT_KINDS: Final = frozenset(get_args(NextKind))
 NOTICE_KINDS: Final = frozenset(get_args(NoticeKind))
 #: Routes with which a call begins, for an app as it is now.
@@ -374,13 +376,20 @@ def _pairs(encoded: bytes) -> list[tuple[str, str]]:
         raise web.HTTPBadRequest(text=f"A form with at most {MOST_FIELDS} fields is expected.\n")
     if "+" in text:
         text = text.replace("+", " ")
-    if "%" in text:  # all of this costs a third of urllib's parse_qsl
-        if "%26" in text or "%3D" in text or "%3d" in text:
+    if "%" in text:
+        # Decoding these first makes no escape that was none, and costs a third of doing it properly.
+        for escape, sign in _COMMON:
+            if escape in text:
+                text = text.replace(escape, sign)
+        if "%" in text:
             fields = [field.partition("=") for field in text.split("&") if field]
             return [(_decoded(name), _decoded(value)) for name, _, value in fields]
-        # Where no mark is encoded all is decoded at once before it is split.
-        text = _decoded(text)
-    return [(name, value) for name, _, value in [f.partition("=") for f in text.split("&") if f]]
+    return [
+        (name, value)
+        for field in text.split("&")
+        if field
+        for name, _, value in [field.partition("=")]
+    ]
 
 
 def _decoded(text: str) -> str:
