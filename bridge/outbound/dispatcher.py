@@ -40,6 +40,8 @@ MOST_IN_FLIGHT: Final = 16
 RESCAN_S: Final = 60.0
 #: How often whoever dials for others looks for intents they have stored, in s.
 LOOK_S: Final = 0.5
+#: Calls of which a process remembers that it dialled them.
+MOST_REMEMBERED: Final = 10_000
 #: After a fault of the store it is asked again, in s.
 AGAIN_S: Final = 1.0
 
@@ -70,6 +72,8 @@ class Dispatcher:
         replicas.when_one_goes = self.rescan
         self._wake = asyncio.Event()
         self._flying: set[str] = set()
+        #: What this process has asked Plivo for, and did not hear that it was in vain.
+        self._asked: dict[str, None] = {}
         self.stopping = False
 
     def add(self, intent: Intent, *, first: bool = False) -> None:
@@ -178,9 +182,16 @@ class Dispatcher:
             # What was not stored is found again.
             self._scan_at = -inf
             raise
-        if intent is not None:
+        if intent is not None and token in self._asked:
+            # A server that forgot its last moments says that it waits: it has been dialled for all
+            # that, and `bridge.outbound.lost` finds out what became of it.
+            log.warning("outbound.asked_already", intent=token)
+        elif intent is not None:
             self._pace.left(self._runtime.clock.now())
             self._flying.add(token)
+            self._asked[token] = None
+            if len(self._asked) > MOST_REMEMBERED:
+                del self._asked[next(iter(self._asked))]
             spawn(self._sent(intent), f"outbound:{token}")
 
     async def _sent(self, intent: Intent) -> None:
@@ -259,6 +270,7 @@ class Dispatcher:
                 self._runtime.metrics.outbound(intent.app, "unknown")
             elif isinstance(error, PlivoThrottled | PlivoUnavailable):
                 # Known not to be dialled.
+                self._asked.pop(token, None)
                 intent.phase = Phase.QUEUED
                 await self._ledger.commit(intent)
                 held_s = self._pace.hold(self._runtime.clock.now())

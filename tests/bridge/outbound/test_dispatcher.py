@@ -9,6 +9,7 @@ from pydantic_core import to_json
 from structlog.testing import capture_logs
 from support_dispatch import HASH, NUMBER, SHOWN, Dialling, dialling
 
+from bridge.outbound import dispatcher
 from bridge.outbound.intents import Intent, Phase
 from bridge.outbound.lost import SLACK_S
 from bridge.plivo.rest_errors import (
@@ -305,3 +306,32 @@ async def test_intents_that_can_be_read_again_are_dialled() -> None:
 
         assert 1 == len(it.rest.calls)
         assert Phase.QUEUED is not (await it.intent(left.hash)).phase
+
+
+async def test_store_that_forgot_a_call_does_not_have_it_made_again() -> None:
+    """Whoever dialled knows, though the store says it waits; what became of it is found out."""
+    async with dialling() as it:
+        token = await it.place()
+        intent = await it.intent(token)
+        intent.phase, intent.request_uuid, intent.sent_at = Phase.QUEUED, "", 0.0
+        await it.shell.session.arrivals.ledger.commit(intent)
+        with capture_logs() as logs:
+            await it.shell.after(61)
+        assert Phase.SENDING is (await it.intent(token)).phase
+        await it.shell.after(200)
+
+        assert 1 == len(it.rest.calls)
+        assert "outbound.asked_already" in [line["event"] for line in logs]
+        assert [("REJECTED", token)] == it.told()
+
+
+async def test_few_calls_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memory of what was dialled does not grow for ever."""
+    monkeypatch.setattr(dispatcher, "MOST_REMEMBERED", 2)
+    async with dialling(plivo_calls_per_second=10) as it:
+        tokens = [await it.place(f"{NUMBER[:-1]}{n}") for n in range(4)]
+        await it.shell.after(5)
+        inner = it.outbound._dispatcher
+        assert inner is not None
+
+        assert tokens[2:] == list(inner._asked)
