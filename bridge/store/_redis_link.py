@@ -44,6 +44,11 @@ ELSEWHERE: Final = frozenset(
     {"ASK", "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MOVED", "NOREPLICAS", "READONLY"}
     | {"NOSCRIPT", "TRYAGAIN"}
 )
+#: Errors of a server that can be read and not written: its memory or its disk is full. Another
+#: connection would not help, and deleting, which does, needs this one.
+FULL: Final = frozenset({"MISCONF", "OOM"})
+#: The least that a server is said to be out of reach for, in s.
+_MOMENT_S: Final = 0.001
 _NOTHING: Final = object()
 
 Word = bytes | str | int
@@ -115,6 +120,8 @@ class Link:
         #: Why the server is out of reach, and since when (time of the event loop, s).
         self._trouble = ""
         self._since = 0.0
+        #: Since when nothing can be written (time of the event loop, s), 0 = it can.
+        self._full_since = 0.0
         self._mending: asyncio.Task[None] | None = None
         #: How often the server was lost.
         self.losses = 0
@@ -226,7 +233,16 @@ class Link:
             self._sent.appendleft(question)
             self.lost(self._wire, error)
         else:
-            question.answer.set_exception(StoreUnavailable(self._sentence(error)))
+            refusal = StoreUnavailable(self._sentence(error))
+            if code in FULL:
+                now = self._loop.time()
+                self._full_since = self._full_since or now
+                refusal.down_s = max(_MOMENT_S, now - self._full_since)
+            question.answer.set_exception(refusal)
+
+    def written(self) -> None:
+        """Take note that the server has room again; called by whoever wrote something."""
+        self._full_since = 0.0
 
     def lost(self, wire: _Wire, reason: str) -> None:
         """Give a connection up, and look for another; called by the wire as well."""

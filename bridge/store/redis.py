@@ -103,6 +103,7 @@ class RedisStore:
         now = None if change.call is None else change.call.touched_at
         media = [row for row in change.media if not still_good(self._files.get(row.name), row, now)]
         refusal = await self._run("commit", *commits.arguments(change, media))
+        self._link.written()
         if refusal is not None:
             raise commits.conflict(change, refusal)
         for row in media:

@@ -92,6 +92,23 @@ async def test_callers_of_a_long_outage_are_asked_to_hold(make_world: Make, serv
     assert ["", "1234"] == world.app.results()
 
 
+async def test_callers_of_a_full_server_are_asked_to_hold(make_world: Make, server: Valkey) -> None:
+    """A server that takes nothing more is an outage: callers are held, and go on when it has room."""
+    world, call = await _asked(make_world, server, app={"hold_message": "Stay with us."})
+    server.say("CONFIG", "SET", "maxmemory", "1")
+    leg = call["leg"]
+    answers = [await leg.request(call["action"], {"Digits": "1234"}) for _ in range(4)]
+    for _ in range(6):
+        answers.append(await leg.request(link(answers[-1].body)))
+    server.say("CONFIG", "SET", "maxmemory", "0")
+    last = await leg.request(link(answers[-1].body))
+
+    assert [503] * 3 + [200] * 7 == [answer.status for answer in answers]
+    assert {("Speak", "Wait", "Redirect")} == {tuple(names(a.body)) for a in answers[3:]}
+    assert ["Speak", "Redirect"] == names(last.body)
+    assert ["", "1234"] == world.app.results()
+
+
 async def test_repetitions_at_other_replicas_count_by_time(
     make_world: Make, server: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -253,9 +253,14 @@ async def test_full_server_says_so() -> None:
         async with opened(server.url) as store:
             await store.commit(Commit(call(1)))
             server.say("CONFIG", "SET", "maxmemory", "1")
-            with pytest.raises(StoreUnavailable, match="OOM command not allowed"):
-                await store.commit(Commit(call(1, 1)))
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable, match=r"OOM .*; raise its maxmemory") as full:
+                    await store.commit(Commit(call(1, 1)))
+                # Callers are asked to hold, as in any outage.
+                assert full.value.down_s > 0.0
             assert Versioned(1, b"{}") == await store.load_call(1)
+            server.say("CONFIG", "SET", "maxmemory", "0")
+            await store.commit(Commit(call(1, 1)))
 
 
 async def test_replica_is_refused_with_what_to_do() -> None:
