@@ -136,14 +136,18 @@ class Shortcut:
             self._is_plain = self._is_whole = False
         if self._is_whole and len(self._data) <= LONGEST:
             self._answer()
-        elif not self._is_plain or len(self._data) > LONGEST or self._is_special():
+        elif not self._is_plain or self._is_special():
             self._away = True
             self._owner.general().data_received(self._data)
             self._expect()
 
     def _is_special(self) -> bool:
-        """Tell whether what is still missing may not be what it seems, or wait for something."""
-        return not _SPECIAL.isdisjoint(name.lower() for name in self._headers)
+        """Tell whether what is here already is too much, or what is missing waits for something."""
+        return (
+            len(self._data) > LONGEST
+            or len(self._headers) > MOST_HEADERS
+            or not _SPECIAL.isdisjoint(name.lower() for name in self._headers)
+        )
 
     def on_message_begin(self) -> None:
         """Take note of a request; a second one in the same bytes has to wait for the first."""

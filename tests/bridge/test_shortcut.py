@@ -437,6 +437,33 @@ async def test_most_webhooks_take_it() -> None:
         assert (2, {}) == (here.short, here.door._handlers)
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"Transfer-Encoding: chunked\r\n\r\n1",
+        b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+        b"Content-Length: 50000\r\n\r\n" + b"a" * 40_000,
+    ],
+    ids=["chunks", "expects", "long"],
+)
+async def test_unusual_requests_are_left_to_aiohttp_before_they_are_whole(begun: bytes) -> None:
+    """What can only be aiohttp's is handed over at once, and not gathered byte by byte."""
+    async with house("shortcut") as here:
+        (await here.visit()).writer.write(b"POST /hook/A/answer HTTP/1.1\r\nHost: x\r\n" + begun)
+
+        await here.until(lambda: here.door._handlers)
+
+
+async def test_too_many_headers_are_refused_before_they_are_whole(way: str) -> None:
+    """Headers are not gathered without end: aiohttp refuses one too many as soon as it is there."""
+    headers = b"".join([b"X%d: 1\r\n" % number for number in range(140)])
+    async with house(way) as here:
+        socket = await here.visit()
+
+        line = await socket.refusal(b"POST /hook/A/answer HTTP/1.1\r\nHost: x\r\n" + headers)
+        assert "400" == line.split(" ")[1]
+
+
 async def test_without_httptools(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where httptools is missing everything goes through aiohttp."""
     monkeypatch.setitem(__import__("sys").modules, "httptools", None)
