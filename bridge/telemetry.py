@@ -94,15 +94,13 @@ class _ByteSink:
 
 def _pieces(lines: list[bytes]) -> Iterator[bytes]:
     """Join lines to pieces that a pipe takes whole; a line that is longer is a piece of its own."""
-    piece: list[bytes] = []
-    size = 0
-    for line in lines:
-        if piece and size + len(line) >= PIPE_BUF:
-            yield b"\n".join([*piece, b""])
-            piece, size = [], 0
-        piece.append(line)
-        size += len(line) + 1
-    yield b"\n".join([*piece, b""])
+    text = b"\n".join([*lines, b""])
+    begin = 0
+    while len(text) - begin > PIPE_BUF:
+        end = text.rfind(b"\n", begin, begin + PIPE_BUF) + 1 or text.index(b"\n", begin) + 1
+        yield text[begin:end]
+        begin = end
+    yield text[begin:] if begin else text
 
 
 class _ForeignHandler(logging.Handler):
