@@ -308,6 +308,21 @@ def test_no_matching_value_is_refused(signatures: str | list[str]) -> None:
     assert verify("POST", f"{_HOST}/a", [("A", "1")], "n1", signatures, [_TOKEN]) is False
 
 
+def test_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long a comparison takes says nothing of what is right: all go through `compare_digest`."""
+    seen: list[bytes] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        seen.append(other)
+        return one is other
+
+    monkeypatch.setattr("bridge.plivo.signature.hmac.compare_digest", compare)
+    given = f"{_GOOD}, x"
+
+    assert verify("POST", f"{_HOST}/a", [("A", "1")], "n1", given, [_TOKEN, "other"]) is False
+    assert [_GOOD.encode(), b"x"] * 2 == seen
+
+
 @pytest.mark.parametrize("tokens", [[], [""], "", ["other"], [_TOKEN[:-1]]])
 def test_only_a_token_of_ours_counts(tokens: str | list[str]) -> None:
     """Other tokens, and above all the empty one anybody could sign with, never verify."""
