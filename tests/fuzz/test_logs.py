@@ -122,7 +122,8 @@ async def test_json_rpc_over_http(
     record_property("inputs", CASES)
     assert {"result", "PARSE_ERROR", "INVALID_PARAMS", "UNAUTHORIZED", "no HTTP"} <= set(outcomes)
     assert [] == log.leaks
-    assert log.lines >= CASES
+    # Each that reached the API has its line.
+    assert log.lines >= outcomes.total() - outcomes["no HTTP"]
 
 
 @pytest.mark.slow
