@@ -151,6 +151,25 @@ async def test_dead_worker_is_replaced_and_its_connections_are_answered_meanwhil
     assert 2 == world.supervisor.replaced
 
 
+async def test_counts_of_a_dead_worker_are_kept(begin: Begin) -> None:
+    """What a worker counted before it was killed stays in the sum, beside its successor's."""
+    world = begin()
+    pids = await world.serves()
+    url = f"http://{world.supervisor._settings.admin_listen}/metrics"
+    async with aiohttp.ClientSession() as client:
+
+        async def seen() -> list[str]:
+            async with client.get(url) as response:
+                lines = (await response.text()).splitlines()
+            return [line for line in lines if line.startswith("rt_seen_total ")]
+
+        assert ["rt_seen_total 3.0"] == await seen()
+        os.kill(pids[1], signal.SIGKILL)
+        await world.until(lambda: world.supervisor.replaced)
+        await world.serves()
+        assert ["rt_seen_total 4.0"] == await seen()
+
+
 @pytest.mark.skipif(not slots.SPREADS, reason="other systems do not spread connections")
 async def test_helper_that_dies_has_a_helper(begin: Begin, tmp_path: Path) -> None:
     """The places of two workers that are gone are looked after by the third."""
