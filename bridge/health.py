@@ -100,6 +100,8 @@ class Health:
             metrics.set_outbox_pending(await store.outbox_size(DELIVERIES))
             metrics.set_outbound_waiting(await self._outbound.waiting())
             metrics.set_open_commands(await open_commands(self._runtime))
+            # What is full can be read all the same.
+            await store.ping()
         except StoreError:
             metrics.error("", "STORE_UNAVAILABLE")
             up = False

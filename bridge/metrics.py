@@ -159,7 +159,9 @@ class Metrics:
             registry=self.registry,
         )
         self._store_up = Gauge(
-            "rt_bridge_store_up", "1 while the store can be reached.", registry=self.registry
+            "rt_bridge_store_up",
+            "1 while the store can be read and written.",
+            registry=self.registry,
         )
         self._store_lost = Counter(
             "rt_bridge_store_lost",

@@ -98,11 +98,13 @@ async def test_callers_of_a_full_server_are_asked_to_hold(make_world: Make, serv
     server.say("CONFIG", "SET", "maxmemory", "1")
     leg = call["leg"]
     answers = [await leg.request(call["action"], {"Digits": "1234"}) for _ in range(4)]
+    _, metrics = await world.admin("/metrics")
     for _ in range(6):
         answers.append(await leg.request(link(answers[-1].body)))
     server.say("CONFIG", "SET", "maxmemory", "0")
     last = await leg.request(link(answers[-1].body))
 
+    assert {"rt_bridge_store_up 0.0", "rt_bridge_calls_live 1.0"} <= set(metrics.splitlines())
     assert [503] * 3 + [200] * 7 == [answer.status for answer in answers]
     assert {("Speak", "Wait", "Redirect")} == {tuple(names(a.body)) for a in answers[3:]}
     assert ["Speak", "Redirect"] == names(last.body)
