@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from random import uniform
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -305,7 +306,8 @@ class Link:
             raise StoreUnavailable("the connection was closed")
         answer: asyncio.Future[Any] = self._loop.create_future()
         packed = self._pack(words)
-        self._sent.append(_Question(packed, answer, 0.0))
+        # Who connects sees to the time: those who wait meanwhile are looked after every moment.
+        self._sent.append(_Question(packed, answer, inf))
         self._new.transport.write(packed)
         return answer
 

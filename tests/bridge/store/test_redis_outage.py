@@ -98,6 +98,22 @@ async def test_time_in_which_nothing_runs_here_is_not_held_against_the_server(
     assert [0, None] == list(await asked)
 
 
+async def test_connecting_takes_its_time_while_somebody_waits(
+    store: Store, server: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those who wait are looked after meanwhile, and that does not end the attempt to connect."""
+    monkeypatch.setattr(_redis_link, "WATCH_S", 0.0)
+    server.kill()
+    with capture_logs() as logs:
+        async with waiting(5.0), asyncio.timeout(20):
+            asked = asyncio.gather(store.commit(Commit(call(1))))
+            await _until(lambda: "store.lost" in [entry["event"] for entry in logs])
+            await asyncio.to_thread(server.start)
+            await asked
+
+    assert Versioned(1, b"{}") == await store.load_call(1)
+
+
 async def test_killed_server_is_waited_for(store: Store, server: Valkey) -> None:
     """A commit made while the server is gone is stored once it is back, with all that was before."""
     await store.commit(Commit(call(1), outbox=[task("a")], room=room("r", 0)))
