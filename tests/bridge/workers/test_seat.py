@@ -166,6 +166,7 @@ async def test_closing(supervisor: Supervisor) -> None:
     world.listen(2)
     assert b"192.0.2.7" == await world.operate()
 
+    assert {} == world.seat._listening
     for slot in (1, 2):
         listener = world.slots[slot][0]
         listener.settimeout(0.0)
