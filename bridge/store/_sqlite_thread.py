@@ -30,8 +30,9 @@ from bridge.store.protocol import Commit, Conflict, StoreUnavailable
 T = TypeVar("T")
 
 _GROUP = 256
-# About 16 MB of log: each commit rewrites a page of calls, of history and of its index.
-_CHECKPOINT_PAGES = 4000
+# At most 48 MB of log: each commit rewrites a page of calls, of history and of its index. While a
+# checkpoint flushes, commits may wait tens of milliseconds for the file system: let that be seldom.
+_CHECKPOINT_PAGES = 12_000
 _PAGES_PER_COMMIT = 3
 _PAGE = 4096
 _WITHOUT_FLUSH = "normal"
