@@ -264,6 +264,16 @@ def test_recording_that_hangup_names_is_right() -> None:
     assert [] == violations(found)
 
 
+@pytest.mark.parametrize(("late", "excuses"), [(1.8, True), (0.3, False)])
+def test_app_that_was_late_without_knowing_is_excused(late: float, excuses: bool) -> None:
+    """Where its process had too much to do, the bridge may have given the app up."""
+    found = sound()
+    found.asks[2:] = [ask(9.5, body("read", "7-1", "42", "HANGUP"))]
+    found.late += [(3.0, late)]
+
+    assert excuses == (violations(found) == [])
+
+
 def test_coming_back_for_a_while_is_no_violation() -> None:
     """Documents that only lead back are not steps, and may come for some seconds."""
     found = sound()
