@@ -245,6 +245,9 @@ async def test_server_that_deletes_keys_is_refused() -> None:
         assert "set maxmemory-policy noeviction" in await refusal(server.url)
     with valkey("--maxmemory", "100mb", "--maxmemory-policy", "volatile-lru") as server:
         assert await works(server.url)
+    # Without a limit of its memory it never comes to that.
+    with valkey("--maxmemory-policy", "allkeys-lru") as server:
+        assert await works(server.url)
 
 
 async def test_full_server_says_so() -> None:

@@ -98,6 +98,38 @@ async def test_time_in_which_nothing_runs_here_is_not_held_against_the_server(
     assert [0, None] == list(await asked)
 
 
+async def test_who_has_no_time_left_waits_for_a_moment(store: Store, server: Valkey) -> None:
+    """A webhook that is late is still answered by a server that is well, only slow for once."""
+    server.signal(signal.SIGSTOP)
+    async with waiting(-1.0):
+        asked = asyncio.gather(store.commit(Commit(call(1))))
+        assert not (await asyncio.wait({asked}, timeout=0.25))[0]
+        server.signal(signal.SIGCONT)
+        await asked
+
+
+async def test_pauses_between_attempts_grow(
+    store: Store, server: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that stays away is asked less and less often, up to a limit."""
+    pauses: list[float] = []
+
+    class Factor:
+        def __rmul__(self, pause: float) -> float:
+            pauses.append(pause)
+            return 0.0
+
+    monkeypatch.setattr(_redis_link, "uniform", lambda *_: Factor())
+    server.kill()
+    with pytest.raises(StoreUnavailable):
+        await store.ping()
+    await _until(lambda: len(pauses) >= 7)
+    await asyncio.to_thread(server.start)
+    await store.commit(Commit(call(1)))
+
+    assert [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0] == pauses[:7]
+
+
 async def test_connecting_takes_its_time_while_somebody_waits(
     store: Store, server: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
