@@ -116,7 +116,9 @@ class OwnProcess:
             await self._clocks.__aenter__()
             self._serving = True
         config = Path(self._folder.name) / "bridge.toml"
-        config.write_text(toml({"drain_s": 0, **self._given, "log_format": "json"}), encoding="utf-8")
+        config.write_text(
+            toml({"drain_s": 0, **self._given, "log_format": "json"}), encoding="utf-8"
+        )
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")
         }

@@ -117,7 +117,7 @@ def test_late_outcomes() -> None:
     assert breaker.begin()
     assert not breaker.failed(probe=False)
     breaker.abandoned(probe=False)
-    assert BreakerState.PROBING is breaker.state
+    assert (BreakerState.PROBING, True) == (breaker.state, breaker.is_shut)
     assert breaker.answered()
     assert BreakerState.CLOSED is breaker.state
 
