@@ -50,8 +50,9 @@ bench: $(STAMP) ## Run the benchmarks and print their tables
 soak: $(STAMP) ## 20,000 calls through one process: memory, cost and open files; SOAK=--help
 	$(BIN)/python -u -m benchmarks.soak $(SOAK)
 
+# Without pytest's own record of the log, which keeps every line of a test in memory.
 fuzz: $(STAMP) ## A million hostile inputs and more, counted at the end; FUZZ=<cases> sets their number
-	RT_BRIDGE_FUZZ=$(FUZZ) $(BIN)/python -m pytest -v -n $(WORKERS) $(PYTEST_ARGS) tests/fuzz
+	RT_BRIDGE_FUZZ=$(FUZZ) $(BIN)/python -m pytest -v -n $(WORKERS) -p no:logging $(PYTEST_ARGS) tests/fuzz
 
 chaos: $(STAMP) ## Kill replicas and store under 500 calls, and print what became of them; CHAOS='--calls 100 --seed 7' changes that
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(CHAOS)
