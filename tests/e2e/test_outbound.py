@@ -249,7 +249,7 @@ async def test_apps_take_turns(make_world: Make) -> None:
 
 async def test_queue_survives_a_restart(make_world: Make) -> None:
     """What waited when the bridge stopped is dialled after the next start, once."""
-    world = await make_world(plivo_rest=True, store="sqlite", direct=True)
+    world = await make_world(plivo_rest=True, store="sqlite", direct=True, shutdown_grace_s=0.1)
     tokens = [await place(world, f"+3369999000{n}") for n in range(4)]
     await world.passes(0.6)
     before = len(dialled(world))
@@ -273,7 +273,7 @@ async def test_call_that_waited_too_long(make_world: Make) -> None:
 
 async def test_full_queue_refuses(make_world: Make) -> None:
     """More than the limit is refused, and nothing is stored."""
-    world = await make_world(plivo_rest=True, outbound_queue_limit=2)
+    world = await make_world(plivo_rest=True, outbound_queue_limit=2, shutdown_grace_s=0.1)
     for n in range(2):
         await place(world, f"+3369999000{n}")
     with pytest.raises(NotQueued, match="2 calls wait") as caught:

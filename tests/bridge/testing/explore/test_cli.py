@@ -35,7 +35,10 @@ def rt_bridge(*words: str) -> Result:
 def test_failure_is_reported_with_its_call_and_its_files(run: Path) -> None:
     """Status 1; the report has call, timeline, seed, commands; the scenario can be read."""
     with served(unknown_command_on_star) as url:
-        result = rt_bridge("--app", url, "--seed", "2", "--trace", "traces", "--shrink", "300")
+        result = rt_bridge(
+            *("--app", url, "--seed", "2", "--trace", "traces"),
+            *("--max-examples", "30", "--steps", "8", "--shrink", "300"),
+        )
     assert 1 == result.exit_code
     for text in (
         "UNKNOWN_COMMAND in example ",
@@ -59,7 +62,8 @@ def test_report_for_programs(run: Path) -> None:
     """JSON on standard output and nothing else there."""
     with served(unknown_command_on_star) as url:
         result = rt_bridge(
-            "--app", url, "--seed=2", "--format=json", "--shrink=300", "--profile=hostile"
+            *("--app", url, "--seed=2", "--format=json", "--profile=hostile"),
+            *("--max-examples=30", "--steps=8", "--shrink=300"),
         )
     report = json.loads(result.stdout)
     assert (1, 2, "hostile", ["UNKNOWN_COMMAND"], "") == (
@@ -127,7 +131,7 @@ def test_example_app_has_no_fault(run: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     app = f"{sys.executable} -m examples.ivr --port {{port}}"
     result = rt_bridge(
-        "--app-command", app, "--max-examples=40", "--seed=5", "--profile=hostile", "--steps=15"
+        "--app-command", app, "--max-examples=15", "--seed=5", "--profile=hostile", "--steps=12"
     )
     assert 0 == result.exit_code, result.output
     assert "nothing found" in result.output
