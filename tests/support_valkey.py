@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+import support_ports
 
 #: Longest a server may take to start or to end, in s.
 PATIENCE_S = 20.0
@@ -42,17 +43,8 @@ needs_valkey = pytest.mark.skipif(bool(NO_SERVER), reason=NO_SERVER)
 
 
 def free_port() -> int:
-    """Find a port nobody listens on, nor on its cluster port, which is 10000 above."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as one:
-            port: int = one.getsockname()[1]
-            if port > 55_535:
-                continue
-            try:
-                with socket.create_server(("127.0.0.1", port + 10_000)):
-                    return port
-            except OSError:
-                continue
+    """Find a port for a server, which uses the one 10000 above too when it is part of a cluster."""
+    return support_ports.free_port(10_000)
 
 
 class Valkey:

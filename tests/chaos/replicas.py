@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable, ItemsView, Mapping
 from contextlib import suppress
@@ -14,15 +13,13 @@ from random import Random
 from typing import Any
 
 from chaos.record import Outage
+from support_ports import free_port
 
 from bridge.testing.hosts import toml
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Longest a replica may take until it serves, or until it has stopped, in s.
 START_S = 60.0
-#: What the operating system gives to connections begins above (ip_local_port_range of Linux): the
-#: port of a replica that is dead must not be taken meanwhile.
-PORTS = range(20_000, 32_000)
 #: Exit status of a bridge that cannot reach its store at the start.
 NO_STORE = 2
 
@@ -164,12 +161,4 @@ class InTurn(dict[str, str]):
         return {self._public_url: self._fleet.next_address()}.items()
 
 
-def free_port() -> int:
-    """Find a port that nobody listens on and no connection gets by chance."""
-    for port in Random().sample(PORTS, len(PORTS)):
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-    raise AssertionError("every port is taken")
-
-
-__all__ = ["Fleet", "InTurn", "Replica", "free_port"]
+__all__ = ["Fleet", "InTurn", "Replica"]

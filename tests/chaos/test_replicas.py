@@ -7,7 +7,8 @@ from random import Random
 from typing import cast
 
 import pytest
-from chaos.replicas import PORTS, Fleet, InTurn, Replica, free_port
+from chaos.replicas import Fleet, InTurn, Replica
+from support_ports import PORTS, free_port
 
 PUBLIC = "https://chaos.example.com"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 from time import monotonic
 from typing import Any, Self
 
 from pydantic_core import from_json
+from support_ports import free_port
 
 from bridge.tasks import spawn
 
@@ -37,14 +37,6 @@ drain_s = 0
 url = "{app_url}"
 {options}
 """
-
-
-def free_port() -> int:
-    """Find a port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class BridgeProcess:

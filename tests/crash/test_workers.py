@@ -18,10 +18,11 @@ import pytest
 from crash.caller import Caller
 from crash.evidence import check_call, check_callids
 from crash.plivo import Form, Leg, Plivo, session
-from crash.processes import BridgeProcess, free_port
+from crash.processes import BridgeProcess
 from crash.rt_app import Ask, RtApp
 from crash.test_kills import SEED, Script
 from pydantic_core import from_json
+from support_ports import free_port
 from support_valkey import needs_valkey, shared_server, url_for
 
 #: All of a document that says no more than "come back".

@@ -87,7 +87,6 @@ async def test_one_app_of_several(made: Clinic) -> None:
 
 async def test_every_app(made: Clinic) -> None:
     """Without it each has its own finding."""
-    made.more["app_timeout_s"] = 0.2
     made.apps["SALES"] = {"url": "http://127.0.0.1:9/rt"}
 
     found = await made.examine("app", "application", "numbers")
