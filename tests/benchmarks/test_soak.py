@@ -213,6 +213,13 @@ def test_growth_is_told(figures: dict[str, Any], sentence: str) -> None:
     assert found.startswith(sentence)
 
 
+def test_connections_of_a_moment_are_no_growth() -> None:
+    """Files that a look finds open and the next one does not were closed."""
+    windows = [_window(n) for n in range(7)] + [_window(7, files=72)]
+
+    assert [] == faults(windows)
+
+
 def test_slow_machine_is_no_growth() -> None:
     """When the yardstick takes as much longer as the bridge, nothing has grown."""
     windows = [_window(n) for n in range(4)]
