@@ -523,6 +523,9 @@ async def test_writer_takes_the_place_of_a_helper_that_failed(
     monkeypatch.setattr(_sqlite_thread, "_CHECKPOINT_PAGES", 10)
     store = SqliteStore(path)
     await store.open()
+    for thread in threading.enumerate():
+        if thread.name == "store-checkpoint":
+            thread.join(30)
     await store.commit(Commit(call(1)))
     before = _log_generation(path)
     for base in range(1, 60):
