@@ -222,8 +222,9 @@ class StoreThread:
         writes = [job for job in waiting if type(job) is Write]
         if writes:
             self._write(cursor, writes)
-            self._report(writes)
+            # Before the loop hears of it, and writes: a log starts afresh when all of it was copied.
             self._checkpoint(cursor.connection, helper, sum(map(_weight, writes)))
+            self._report(writes)
         asks = [job for job in waiting if type(job) is Ask]
         for ask in asks:
             try:
@@ -232,8 +233,8 @@ class StoreThread:
                 self._roll_back(cursor)
                 ask.error = self._explain(error)
         if asks:
-            self._report(asks)
             self._checkpoint(cursor.connection, helper, sum(ask.pages for ask in asks))
+            self._report(asks)
         self._taken = []
         return None not in waiting
 
