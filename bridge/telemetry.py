@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from select import PIPE_BUF
 from time import time_ns
 from typing import Any, BinaryIO, Final, Literal
@@ -39,16 +39,19 @@ _LEVELS: Final = {
 }
 #: Where aiohttp keeps the errors of clients that speak no HTTP.
 _MALFORMED_HTTP: Final = "aiohttp.http_exceptions"
-#: How long a line may wait for others, in s.
-DELAY_S = 0.01
+#: How long a line may wait for others, in s: longer than the rest of a turn alone on the machine, so
+#: that no caller waits for its lines.
+DELAY_S = 0.002
 _EventDict = MutableMapping[str, Any]
+#: A finished line, or what makes it.
+_Line = bytes | Callable[[], bytes]
 
 
 class _ByteSink:
     """Write finished lines; a log that cannot be written must not end a call.
 
-    Inside a running loop, lines below warning are gathered for `DELAY_S` and written together: a
-    write gives up the interpreter's lock, which costs more than all the rest of a line.
+    Inside a running loop, lines below warning are gathered for `DELAY_S`, made and written together:
+    a write gives up the interpreter's lock, which costs more than all the rest of a line.
     Where other processes write to the same pipe, it takes no more than `PIPE_BUF` bytes in one piece.
     """
 
@@ -57,10 +60,10 @@ class _ByteSink:
     def __init__(self, stream: BinaryIO) -> None:
         self._write = stream.write
         self._flush = stream.flush
-        self._lines: list[bytes] = []
+        self._lines: list[_Line] = []
         atexit.register(self.flush)
 
-    def info(self, line: bytes) -> None:
+    def info(self, line: _Line) -> None:
         """Write a line soon, or at once where no loop runs."""
         self._lines.append(line)
         if len(self._lines) > 1:
@@ -83,7 +86,8 @@ class _ByteSink:
         """Write what waits."""
         if not self._lines:
             return
-        lines, self._lines = self._lines, []
+        waiting, self._lines = self._lines, []
+        lines = [line if isinstance(line, bytes) else line() for line in waiting]
         # ValueError: the stream was closed under us while the process ends.
         with suppress(OSError, ValueError):
             # One write: lines of several threads do not mix.
@@ -127,7 +131,7 @@ class _ShortWay:
 
     chain: list[structlog.typing.Processor]
     render: Callable[[_EventDict], bytes]
-    write: Callable[[bytes], None]
+    write: Callable[[_Line], None]
     enabled: bool
 
 
@@ -137,7 +141,8 @@ _short_way: _ShortWay | None = None
 def log_line(event: str, fields: dict[str, Any]) -> None:
     """Log at level info what `structlog.get_logger().info(event, **fields)` would, at half the cost.
 
-    For the lines every webhook writes. Takes `fields` over: they are changed.
+    For the lines every webhook writes, which become text after it was answered. Takes `fields` over:
+    they are changed, and nothing in them may change afterwards.
     """
     short = _short_way
     if (
@@ -149,15 +154,22 @@ def log_line(event: str, fields: dict[str, Any]) -> None:
         structlog.get_logger().info(event, **fields)
     elif short.enabled:
         fields["event"] = event
-        if short.render is _to_json and (line := _innocent_line(fields)) is not None:
-            short.write(line)
-            return
-        redact_event(None, "info", fields)
-        fields["level"] = "info"
-        short.write(short.render(_add_time(None, "info", fields)))
+        short.write(partial(_canonical_line, short.render, fields, time_ns()))
 
 
-def _innocent_line(fields: dict[str, Any]) -> bytes | None:
+def _canonical_line(
+    render: Callable[[_EventDict], bytes], fields: dict[str, Any], at_ns: int
+) -> bytes:
+    """Make a line of level info; `at_ns` is when it was logged, in ns since the epoch."""
+    if render is _to_json and (line := _innocent_line(fields, at_ns)) is not None:
+        return line
+    redact_event(None, "info", fields)
+    fields["level"] = "info"
+    fields["timestamp"] = _timestamp(at_ns)
+    return render(fields)
+
+
+def _innocent_line(fields: dict[str, Any], at_ns: int) -> bytes | None:
     """Give a line as JSON if nothing in it needs a mask, which its text shows; else None."""
     if not any_rule_alone(tuple(fields)):
         return None
@@ -167,7 +179,7 @@ def _innocent_line(fields: dict[str, Any]) -> bytes | None:
         return None
     if may_need_masks(text):
         return None
-    seconds, rest = divmod(time_ns(), 1_000_000_000)
+    seconds, rest = divmod(at_ns, 1_000_000_000)
     now = (text[:-1], _second_bytes(seconds), rest // 1_000_000)
     return b'%b,"level":"info","timestamp":"%b.%03d+00:00"}' % now
 
@@ -220,9 +232,13 @@ def configure_logging(
 
 
 def _add_time(_logger: Any, _method: str, event_dict: _EventDict) -> _EventDict:
-    seconds, rest = divmod(time_ns(), 1_000_000_000)
-    event_dict["timestamp"] = f"{_second(seconds)}.{rest // 1_000_000:03d}+00:00"
+    event_dict["timestamp"] = _timestamp(time_ns())
     return event_dict
+
+
+def _timestamp(at_ns: int) -> str:
+    seconds, rest = divmod(at_ns, 1_000_000_000)
+    return f"{_second(seconds)}.{rest // 1_000_000:03d}+00:00"
 
 
 @lru_cache(maxsize=4)

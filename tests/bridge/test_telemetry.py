@@ -143,6 +143,35 @@ async def test_lines_of_a_running_loop_are_written_together(stream: Stream) -> N
     assert ["a.first", "a.second"] == [event["event"] for event in stream.events()]
 
 
+class _Spelt:
+    """A value that counts how often it was made text of."""
+
+    times = 0
+
+    def __str__(self) -> str:
+        self.times += 1
+        return "value"
+
+
+async def test_canonical_lines_become_text_later(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for their spelling; they tell the moment they were logged, and keep their place."""
+    configure_logging("json", stream=stream)
+    value = _Spelt()
+    monkeypatch.setattr("bridge.telemetry.time_ns", lambda: 1_700_000_000_123_000_000)
+    log_line("a.first", {"value": value})
+    monkeypatch.setattr("bridge.telemetry.time_ns", lambda: 1_700_000_007_000_000_000)
+    before = value.times
+    structlog.get_logger().error("a.second")
+
+    assert (0, 1) == (before, value.times)
+    assert [
+        ("a.first", "2023-11-14T22:13:20.123+00:00"),
+        ("a.second", "2023-11-14T22:13:27.000+00:00"),
+    ] == [(event["event"], event["timestamp"]) for event in stream.events()]
+
+
 async def test_pieces_that_a_pipe_takes_whole(stream: Stream) -> None:
     """Lines of processes that share a pipe do not mix: no piece of several lines is too long for it."""
     pieces: list[bytes] = []
