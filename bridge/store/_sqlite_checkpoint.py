@@ -20,8 +20,8 @@ from bridge.store.protocol import StoreUnavailable
 # The second pass takes what was committed during the first: little, so that it often ends in a pause
 # between two commits, and then the next one starts the log afresh.
 _PASSES = 2
-# Above this (64 MB) the log is long enough to let a commit wait for its last few pages.
-_LOG_PAGES = 16_000
+# Above this (32 MB) the log is long enough to let a commit wait for its last few pages.
+_LOG_PAGES = 32_000
 
 _CHECKPOINT, _END = True, False
 

@@ -11,6 +11,9 @@ from pathlib import Path
 from bridge.store.protocol import StoreUnavailable
 
 _BUSY_SECONDS = 2.0
+# Bytes, for a new file; others keep theirs. Each commit writes every page it touches to the log in
+# whole, and a state or a line of history has about 1 KB.
+PAGE = 1024
 _ADVICE = {
     sqlite3.SQLITE_BUSY: "another program is writing to it; close that program",
     sqlite3.SQLITE_LOCKED: "another program is writing to it; close that program",
@@ -79,6 +82,7 @@ def connect(path: Path, durability: str) -> sqlite3.Connection:
     """Connect in the calling thread; `durability` is `normal` or `full`."""
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
     try:
+        connection.execute(f"PRAGMA page_size = {PAGE}")
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         connection.execute(f"PRAGMA synchronous = {durability}")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
@@ -94,4 +98,4 @@ def connect(path: Path, durability: str) -> sqlite3.Connection:
     return connection
 
 
-__all__ = ["claim", "connect", "explain", "release"]
+__all__ = ["PAGE", "claim", "connect", "explain", "release"]

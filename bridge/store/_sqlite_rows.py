@@ -79,6 +79,19 @@ def apply(
     records.write(cursor, change.records)
 
 
+def is_one_statement(change: Commit, *, steady: bool) -> bool:
+    """Tell whether `apply` executes a single statement, so that it needs no transaction around it."""
+    return steady and not (
+        change.history
+        or change.outbox
+        or change.outbox_swap
+        or change.media
+        or change.recordings
+        or change.records
+        or change.room
+    )
+
+
 def _check_room(cursor: sqlite3.Cursor, room: RoomWrite) -> None:
     found = cursor.execute("SELECT version FROM room WHERE key = ?", (room.key,)).fetchone()
     version = 0 if found is None else found[0]
@@ -314,6 +327,7 @@ __all__ = [
     "document",
     "find_call",
     "history",
+    "is_one_statement",
     "last_callid",
     "live_calls",
     "load_call",

@@ -19,26 +19,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from time import perf_counter
 from typing import Any, TypeVar
 
 from bridge.store import _sqlite_rows as rows
 from bridge.store._sqlite_checkpoint import Checkpointer, checkpoint
-from bridge.store._sqlite_file import connect, explain
+from bridge.store._sqlite_file import PAGE, connect, explain
 from bridge.store._sqlite_schema import migrate
 from bridge.store.protocol import Commit, Conflict, StoreUnavailable
 
 T = TypeVar("T")
 
 _GROUP = 256
-# At most 48 MB of log: each commit rewrites a page of calls, of history and of its index. While a
-# checkpoint flushes, commits may wait tens of milliseconds for the file system: let that be seldom.
-_CHECKPOINT_PAGES = 12_000
+# About 8 MB of log. While a checkpoint flushes, commits may wait for the file system: let that be
+# seldom. But a log that is long before it starts afresh has left the system's cache by then, and
+# each commit has to wait for the disk to read what it overwrites.
+_CHECKPOINT_PAGES = 8_000
+# Each commit rewrites a page of calls, and every other one of history and of its index.
 _PAGES_PER_COMMIT = 3
-_PAGE = 4096
 _WITHOUT_FLUSH = "normal"
-# Commits with more than about 256 KB of files would hold up the loop.
-_INLINE_PAGES = 64
+# Commits with more than about 256 KB would hold up the loop.
+_INLINE_PAGES = 256
 _INLINE_PATIENCE_MS = 5
+# A commit that comes so long (s) after the last one is not likely to be one of many.
+_ALONE_S = 0.0003
 _BAD_VALUE = (
     sqlite3.DataError,
     sqlite3.IntegrityError,
@@ -92,6 +96,8 @@ class StoreThread:
         self._pages = 0
         #: The loop's own connection for small groups of commits; None = the thread writes them all.
         self._inline: sqlite3.Connection | None = None
+        #: When the loop wrote last, by `perf_counter`.
+        self._wrote_at = 0.0
         self._helper: Checkpointer | None = None
         #: Jobs the thread was given and has not answered.
         self._out = 0
@@ -121,10 +127,11 @@ class StoreThread:
             self._inline = None
 
     def write(self, change: Commit, *, steady: bool) -> asyncio.Future[None]:
-        """Put a commit; the future is done when it is durable."""
-        done: asyncio.Future[None] = self._loop.create_future()
-        self._hand_over(Write(change, steady, done))
-        return done
+        """Put a commit; the future is done when it is durable, which it may be already."""
+        write = Write(change, steady, self._loop.create_future())
+        if not self._write_alone(write):
+            self._hand_over(write)
+        return write.done
 
     def ask(self, query: Callable[[sqlite3.Cursor], T], *, pages: int = 0) -> asyncio.Future[T]:
         """Put a query; one that changes much says about how many pages."""
@@ -152,6 +159,18 @@ class StoreThread:
             jobs = self._write_inline(self._inline.cursor(), jobs)
         self._pass_on(jobs)
 
+    def _write_alone(self, write: Write) -> bool:
+        """Write a commit here and now if none came shortly before; False = it is left to a group."""
+        if (
+            self._inline is None
+            or self._out
+            or self._put
+            or self._ended
+            or perf_counter() - self._wrote_at < _ALONE_S
+        ):
+            return False
+        return not self._write_inline(self._inline.cursor(), [write])
+
     def _pass_on(self, jobs: list[Write | Ask | None]) -> None:
         if jobs:
             self._out += len(jobs)
@@ -174,6 +193,7 @@ class StoreThread:
             for write in writes:
                 write.error = None
             return jobs
+        self._wrote_at = perf_counter()
         self._resolve(writes)
         self._pages += pages
         helper = self._helper
@@ -250,6 +270,9 @@ class StoreThread:
 
     def _write(self, cursor: sqlite3.Cursor, writes: list[Write]) -> None:
         """Apply all in one transaction; a Conflict concerns its own commit only."""
+        if len(writes) == 1 and rows.is_one_statement(writes[0].change, steady=writes[0].steady):
+            self._write_statement(cursor, writes[0])
+            return
         staged = ChainMap({}, self._media)
         culprit = False
         try:
@@ -274,6 +297,13 @@ class StoreThread:
                     self._write(cursor, [write])
             return
         self._media.update(staged.maps[0])
+
+    def _write_statement(self, cursor: sqlite3.Cursor, write: Write) -> None:
+        """Apply a commit that is a transaction by itself."""
+        try:
+            rows.apply(cursor, write.change, {}, steady=write.steady)
+        except Exception as error:  # noqa: BLE001 - told to whoever committed
+            write.error = self._explain(error)
 
     def _roll_back(self, cursor: sqlite3.Cursor) -> None:
         with contextlib.suppress(sqlite3.Error):
@@ -342,12 +372,14 @@ def _nothing(_cursor: sqlite3.Cursor) -> None:
 
 
 def _weight(write: Write) -> int:
-    media, records = write.change.media, write.change.records
-    if not media and not records:
-        return _PAGES_PER_COMMIT
-    size = sum(len(file.content) for file in media)
-    size += sum(len(record.blob or b"") for record in records)
-    return _PAGES_PER_COMMIT * (1 + len(records)) + size // _PAGE
+    change = write.change
+    contents = [None if change.call is None else change.call.blob]
+    for line in change.history:
+        contents += (line.body, line.document)
+    contents += [file.content for file in change.media]
+    contents += [record.blob for record in change.records]
+    size = sum(map(len, filter(None, contents)))
+    return _PAGES_PER_COMMIT * (1 + len(change.records)) + size // PAGE
 
 
 __all__ = ["StoreThread", "Write"]

@@ -41,7 +41,7 @@ T = TypeVar("T")
 _BLOCK = 32
 # Rows deleted in one transaction: about a millisecond in which commits wait.
 _PURGE_ROWS = 200
-_PURGE_PAGES = 80
+_PURGE_PAGES = 300
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import fcntl
 import os
@@ -339,6 +340,70 @@ async def test_value_that_cannot_be_stored_concerns_its_own_commit(
     assert None is await store.media("m", 0.0)
 
 
+async def test_lone_commit_waits_for_nobody(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that none came shortly before is written before anybody else gets a turn."""
+    monkeypatch.setattr(_sqlite_thread, "_ALONE_S", 0.0)
+
+    with pytest.raises(StopIteration):
+        store.commit(Commit(call(1))).send(None)
+
+    assert Versioned(1, b"{}") == await store.load_call(1)
+
+
+async def test_lone_step_is_one_statement(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What changes the state of a live call and nothing else is a transaction by itself."""
+    monkeypatch.setattr(_sqlite_thread, "_ALONE_S", 0.0)
+    await store.commit(Commit(call(1)))
+    statements: list[str] = []
+    await _everywhere(store, lambda c: c.set_trace_callback(statements.append))
+    await store.commit(Commit(call(1, 1)))
+    alone, statements[:] = [*statements], []
+    await store.commit(Commit(call(1, 2), history=[line(1, 3)]))
+    await _everywhere(store, lambda c: c.set_trace_callback(None))
+
+    assert [["UPDATE"], ["BEGIN", "UPDATE", "INSERT", "COMMIT"]] == [
+        [statement.split()[0] for statement in each] for each in (alone, statements)
+    ]
+
+
+async def test_lone_step_that_came_too_late(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the file knows another version than the cache, nothing is written."""
+    monkeypatch.setattr(_sqlite_thread, "_ALONE_S", 0.0)
+    await store.commit(Commit(call(1)))
+    with contextlib.closing(connect(path, "normal")) as other:
+        other.execute("UPDATE call SET version = 7")
+
+    with pytest.raises(Conflict, match="the store has 7"):
+        await store.commit(Commit(call(1, 1)))
+
+    with contextlib.closing(connect(path, "normal")) as other:
+        assert [(7,)] == other.execute("SELECT version FROM call").fetchall()
+
+
+async def test_pages_of_a_file(store: SqliteStore, path: Path, tmp_path: Path) -> None:
+    """A new file has small pages, and one that has larger ones already is used as it is."""
+    older = tmp_path / "older.db"
+    with contextlib.closing(sqlite3.connect(older, isolation_level=None)) as made:
+        made.execute("PRAGMA page_size = 4096")
+        migrate(made.cursor(), older)
+    kept = SqliteStore(older)
+    await kept.open()
+    await kept.commit(Commit(call(1)))
+    await kept.close()
+
+    sizes = []
+    for file_path in (path, older):
+        with contextlib.closing(connect(file_path, "normal")) as connection:
+            sizes += connection.execute("PRAGMA page_size").fetchone()
+    assert [1024, 4096] == sizes
+
+
 async def test_waiting_commits_share_a_transaction(either: SqliteStore) -> None:
     """A hundred commits made at once take far fewer transactions than commits."""
     await either.commit(Commit(call(1)))
@@ -482,7 +547,7 @@ async def test_large_files_count_for_the_log(
         woken.append(number)
         return True
 
-    monkeypatch.setattr(_sqlite_thread, "_CHECKPOINT_PAGES", 2000)
+    monkeypatch.setattr(_sqlite_thread, "_CHECKPOINT_PAGES", 8000)
     monkeypatch.setattr(Checkpointer, "wake", wake)
     for number in range(20):
         await store.commit(Commit(media=[file(f"m{number}", 1.0, bytes(1_000_000))]))
