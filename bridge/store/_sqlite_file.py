@@ -25,16 +25,26 @@ _ADVICE = {
     sqlite3.SQLITE_CORRUPT: "it is damaged; restore a backup, or move it away to start empty",
     sqlite3.SQLITE_NOTADB: "it is not a database; restore a backup, or move it away to start empty",
 }
+# What somebody can mend while the bridge runs.
+_PASSING = frozenset(_ADVICE) - {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+# The least that an outage is said to have lasted, in s: 0 would be none.
+_MOMENT_S = 0.001
 
 
 def explain(path: Path, error: sqlite3.Error | OSError) -> StoreUnavailable:
-    """Turn an error of SQLite or the system into a sentence that says what to do."""
+    """Turn an error of SQLite or the system into a sentence that says what to do.
+
+    One that may pass says that the store is out of reach since this moment.
+    """
     # The low byte is the primary code; the rest tells variants apart that need the same advice.
-    code = getattr(error, "sqlite_errorcode", None)
-    advice = None if code is None else _ADVICE.get(code & 0xFF)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    advice = _ADVICE.get(code)
     detail = getattr(error, "strerror", None) or str(error)
     reason = detail if advice is None else f"{advice} ({detail})"
-    return StoreUnavailable(f"The store {path} cannot be used: {reason}.")
+    explained = StoreUnavailable(f"The store {path} cannot be used: {reason}.")
+    if code in _PASSING:
+        explained.down_s = _MOMENT_S
+    return explained
 
 
 def claim(path: Path) -> int:

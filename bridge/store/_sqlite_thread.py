@@ -96,6 +96,8 @@ class StoreThread:
         self._pages = 0
         #: The loop's own connection for small groups of commits; None = the thread writes them all.
         self._inline: sqlite3.Connection | None = None
+        #: Since when nothing could be written, in the loop's time; None = the last commit was.
+        self._down_since: float | None = None
         #: When the loop wrote last, by `perf_counter`.
         self._wrote_at = 0.0
         self._helper: Checkpointer | None = None
@@ -354,10 +356,16 @@ class StoreThread:
             done = job.done
             if job.error is None:
                 if type(job) is Write:
+                    self._down_since = None
                     self._applied(job)
                 if not done.done():
                     done.set_result(job.answer)
-            elif not done.done():
+                continue
+            if isinstance(job.error, StoreUnavailable) and job.error.down_s:
+                now = self._loop.time()
+                self._down_since = now if self._down_since is None else self._down_since
+                job.error.down_s = max(job.error.down_s, now - self._down_since)
+            if not done.done():
                 done.set_exception(job.error)
 
 

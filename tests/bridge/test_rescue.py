@@ -68,7 +68,7 @@ def test_too_much_is_not_carried() -> None:
     assert "/plivo/DEFAULT/7/3/digits#ct=" in _text(answer)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("bug"), StoreUnavailable("The disk is full.")])
+@pytest.mark.parametrize("error", [RuntimeError("bug"), StoreUnavailable("The file is damaged.")])
 def test_fault_that_goes_on_ends_the_call(error: Exception) -> None:
     """After five documents that lead back the app's `on_failure` says good-bye."""
     made = _rescue()

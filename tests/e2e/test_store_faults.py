@@ -9,6 +9,7 @@ import pytest
 from support_e2e import HANGUP, Json, Make, World, command, link, names, tts
 
 from bridge.store.protocol import Commit, StoreUnavailable
+from bridge.store.sqlite import SqliteStore
 
 HELLO = command("play", "hello", media_id=tts("Hello"))
 NOTHING = command("play", "nothing", media_id=0)
@@ -112,3 +113,32 @@ async def test_turn_put_off_over_a_restart(make_world: Make) -> None:
     assert ["Wait", "Redirect"] == names(put_off.body)
     assert ["Speak", "Redirect"] == names(answer.body)
     assert ["", "0"] == world.app.results()
+
+
+async def test_callers_of_a_full_disk_are_asked_to_hold(make_world: Make) -> None:
+    """A file that cannot grow is an outage: callers are held, and go on when there is room again."""
+    large = {**HELLO, "variables": {"note": "x" * 300_000}}
+    world = await make_world(
+        NOTHING, *[large] * 12, store="sqlite", app={"hold_message": "Stay with us."}
+    )
+    await _allow_pages(world, 1)
+    leg = world.leg()
+    answers = [await leg.request(world.application.answer_url)]
+    for _ in range(8):
+        answers.append(await leg.request(link(answers[-1].body)))
+    await _allow_pages(world, 1_000_000)
+    last = await leg.request(link(answers[-1].body))
+
+    assert [["Wait", "Redirect"]] * 3 == [names(answer.body) for answer in answers[:3]]
+    assert [["Speak", "Wait", "Redirect"]] * 6 == [names(answer.body) for answer in answers[3:]]
+    assert ["Speak", "Redirect"] == names(last.body)
+
+
+async def _allow_pages(world: World, count: int) -> None:
+    """Let the file have so many pages, or as many as it has."""
+    store = world.bridge.store
+    assert isinstance(store, SqliteStore)
+    sentence = f"PRAGMA max_page_count = {count}"
+    await store._thread.ask(lambda cursor: cursor.execute(sentence).fetchall())
+    assert store._thread._inline is not None
+    store._thread._inline.execute(sentence)

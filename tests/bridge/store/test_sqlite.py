@@ -247,14 +247,18 @@ async def test_full_disk_is_reported_and_changes_nothing(either: SqliteStore) ->
     await _everywhere(either, lambda c: c.execute(f"PRAGMA max_page_count = {pages}"))
     huge = [line(1, 2, body=b"x" * 100_000)]
 
+    down_s = [0.0]
     for base in (1, 1):
-        with pytest.raises(StoreUnavailable, match="the disk is full; free some space"):
+        with pytest.raises(StoreUnavailable, match="the disk is full; free some space") as full:
             await either.commit(Commit(call(1, base, blob=b"lost"), history=huge))
+        down_s.append(full.value.down_s)
     await _everywhere(either, lambda c: c.execute("PRAGMA max_page_count = 100000"))
 
     assert Versioned(1, b"{}") == await either.load_call(1)
     await either.commit(Commit(call(1, 1, blob=b"kept"), history=huge))
     assert Versioned(2, b"kept") == await either.load_call(1)
+    assert down_s[0] < down_s[1] <= down_s[2]
+    assert None is either._thread._down_since
 
 
 class _Death(BaseException):
