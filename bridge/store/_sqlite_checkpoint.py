@@ -13,9 +13,10 @@ import sys
 import threading
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Final
 
-from bridge.store._sqlite_file import connect
-from bridge.store.protocol import StoreUnavailable
+from bridge.store._sqlite_file import PAGE, connect
+from bridge.store.protocol import Commit, StoreUnavailable
 
 # The second pass takes what was committed during the first: little, so that it often ends in a pause
 # between two commits, and then the next one starts the log afresh.
@@ -24,6 +25,9 @@ _PASSES = 2
 _LOG_PAGES = 32_000
 
 _CHECKPOINT, _END = True, False
+
+#: A commit rewrites a page of calls, and every other one of history and of its index.
+PAGES_PER_COMMIT: Final = 3
 
 
 class Checkpointer:
@@ -76,4 +80,15 @@ def checkpoint(connection: sqlite3.Connection) -> int:
     return int(pages)
 
 
-__all__ = ["Checkpointer", "checkpoint"]
+def pages_of(change: Commit) -> int:
+    """Tell about how many pages a commit adds to the log."""
+    contents = [None if change.call is None else change.call.blob]
+    for line in change.history:
+        contents += (line.body, line.document)
+    contents += [file.content for file in change.media]
+    contents += [record.blob for record in change.records]
+    size = sum(map(len, filter(None, contents)))
+    return PAGES_PER_COMMIT * (1 + len(change.records)) + size // PAGE
+
+
+__all__ = ["PAGES_PER_COMMIT", "Checkpointer", "checkpoint", "pages_of"]

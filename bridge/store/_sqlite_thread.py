@@ -23,8 +23,8 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from bridge.store import _sqlite_rows as rows
-from bridge.store._sqlite_checkpoint import Checkpointer, checkpoint
-from bridge.store._sqlite_file import PAGE, connect, explain
+from bridge.store._sqlite_checkpoint import PAGES_PER_COMMIT, Checkpointer, checkpoint, pages_of
+from bridge.store._sqlite_file import connect, explain
 from bridge.store._sqlite_schema import migrate
 from bridge.store.protocol import Commit, Conflict, StoreUnavailable
 
@@ -35,8 +35,6 @@ _GROUP = 256
 # seldom. But a log that is long before it starts afresh has left the system's cache by then, and
 # each commit has to wait for the disk to read what it overwrites.
 _CHECKPOINT_PAGES = 8_000
-# Each commit rewrites a page of calls, and every other one of history and of its index.
-_PAGES_PER_COMMIT = 3
 _WITHOUT_FLUSH = "normal"
 # Commits with more than about 256 KB would hold up the loop.
 _INLINE_PAGES = 256
@@ -103,6 +101,8 @@ class StoreThread:
         self._helper: Checkpointer | None = None
         #: Jobs the thread was given and has not answered.
         self._out = 0
+        #: Questions whose answer has not reached who asked.
+        self._unheard = 0
         #: What the thread has taken and not reported yet; it may die of one of them.
         self._taken: list[Write | Ask | None] = []
         #: Why nothing can be asked any more.
@@ -138,8 +138,14 @@ class StoreThread:
     def ask(self, query: Callable[[sqlite3.Cursor], T], *, pages: int = 0) -> asyncio.Future[T]:
         """Put a query; one that changes much says about how many pages."""
         done: asyncio.Future[T] = self._loop.create_future()
+        self._unheard += 1
+        # The first of its callbacks: the loop runs it, and then at once whoever waits for it.
+        done.add_done_callback(self._heard)
         self._hand_over(Ask(query, done, pages))
         return done
+
+    def _heard(self, _: asyncio.Future[Any]) -> None:
+        self._unheard -= 1
 
     def _hand_over(self, job: Write | Ask | None) -> None:
         """Put a job; the thread is woken once for all that one turn of the loop put."""
@@ -162,10 +168,14 @@ class StoreThread:
         self._pass_on(jobs)
 
     def _write_alone(self, write: Write) -> bool:
-        """Write a commit here and now if none came shortly before; False = it is left to a group."""
+        """Write a commit here and now if none came shortly before; False = it is left to a group.
+
+        Whoever goes on without waiting may overtake those who have their answer and not their turn.
+        """
         if (
             self._inline is None
             or self._out
+            or self._unheard
             or self._put
             or self._ended
             or perf_counter() - self._wrote_at < _ALONE_S
@@ -187,8 +197,8 @@ class StoreThread:
         What is large, or finds the file taken by another writer, is left to the thread.
         """
         writes = [job for job in jobs if type(job) is Write]
-        pages = sum(map(_weight, writes))
-        if not writes or pages > _INLINE_PAGES + _PAGES_PER_COMMIT * len(writes):
+        pages = sum(pages_of(write.change) for write in writes)
+        if not writes or pages > _INLINE_PAGES + PAGES_PER_COMMIT * len(writes):
             return jobs
         self._write(cursor, writes)
         if any(_is_busy(write.error) for write in writes):
@@ -245,7 +255,8 @@ class StoreThread:
         if writes:
             self._write(cursor, writes)
             # Before the loop hears of it, and writes: a log starts afresh when all of it was copied.
-            self._checkpoint(cursor.connection, helper, sum(map(_weight, writes)))
+            pages = sum(pages_of(write.change) for write in writes)
+            self._checkpoint(cursor.connection, helper, pages)
             self._report(writes)
         asks = [job for job in waiting if type(job) is Ask]
         for ask in asks:
@@ -377,17 +388,6 @@ def _is_busy(error: BaseException | None) -> bool:
 
 def _nothing(_cursor: sqlite3.Cursor) -> None:
     pass
-
-
-def _weight(write: Write) -> int:
-    change = write.change
-    contents = [None if change.call is None else change.call.blob]
-    for line in change.history:
-        contents += (line.body, line.document)
-    contents += [file.content for file in change.media]
-    contents += [record.blob for record in change.records]
-    size = sum(map(len, filter(None, contents)))
-    return _PAGES_PER_COMMIT * (1 + len(change.records)) + size // PAGE
 
 
 __all__ = ["StoreThread", "Write"]

@@ -13,6 +13,7 @@ import stat
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support_store import call, file, line, task
@@ -448,6 +449,36 @@ async def test_no_commit_overtakes_an_answer(store: SqliteStore) -> None:
     await asyncio.gather(looking, delivering)
 
     assert ["looked", "deleted"] == order
+
+
+async def test_lone_commit_overtakes_nobody_who_has_an_answer(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who was answered and not woken yet learns of a row before it is deleted and that is known."""
+    monkeypatch.setattr(_sqlite_thread, "_ALONE_S", 0.0)
+    row = OutboxRow("a", "kind", 1, 1.0)
+    await store.commit(Commit(outbox=[row]))
+    order: list[str] = []
+    deleting: list[asyncio.Task[None]] = []
+    settle = store._thread._settle
+
+    async def look() -> None:
+        order.extend(found.key for found in await store.due(2.0, 9))
+
+    async def delete() -> None:
+        await store.commit(Commit(outbox_swap=[(row, None)]))
+        order.append("deleted")
+
+    def answered(jobs: Any) -> None:
+        # Its turn comes before that of whoever waits for the answer.
+        deleting.append(spawn(delete(), "deleting"))
+        settle(jobs)
+
+    monkeypatch.setattr(store._thread, "_settle", answered)
+    await look()
+    await asyncio.gather(*deleting)
+
+    assert ["a", "deleted"] == order
 
 
 async def test_step_of_a_live_call_rewrites_no_index(either: SqliteStore) -> None:
