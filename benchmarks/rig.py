@@ -72,7 +72,7 @@ class Rig:
 
     def start(self, variant: str, *, store: str = "sqlite") -> Server:
         """Start a server under test; `store` (sqlite or memory) concerns the bridge alone."""
-        if variant == "bridge":
+        if variant.startswith("bridge"):
             return self._stack.enter_context(self.bridge(variant, store=store))
         if variant == "floor":
             return self._stub("floor", core=self.cores.server, answer="xml")
