@@ -40,6 +40,8 @@ RETRIED_FOR_S: Final = 30.0
 HELD_FOR_S: Final = 600.0
 #: Between two attempts, in s.
 PAUSE_S: Final = 3
+#: How often at most, should the store take what others write and never this.
+MOST_HELD: Final = int(HELD_FOR_S / PAUSE_S)
 #: Routes whose answer Plivo ignores.
 SILENT_ROUTES: Final = frozenset({"hangup", "notify", "ring"})
 #: Routes typed into Plivo by people, perhaps without the fragment that makes Plivo retry.
@@ -78,7 +80,7 @@ class Rescue:
         app_hash = hook.at["app"]
         app = self._runtime.apps.get(app_hash) or removed_app(app_hash)
         down_s = error.down_s if isinstance(error, StoreUnavailable) else 0.0
-        if down_s > HELD_FOR_S or (not down_s and faults > MOST_FAULTS):
+        if down_s > HELD_FOR_S or faults > (MOST_HELD if down_s else MOST_FAULTS):
             return Answer(render(farewell(self._runtime, app), NOWHERE))
         if down_s > RETRIED_FOR_S or (down_s and faults > MOST_RETRIES):
             return self._hold(hook, app, form)

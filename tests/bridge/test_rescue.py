@@ -78,6 +78,15 @@ def test_fault_that_goes_on_ends_the_call(error: Exception) -> None:
     assert "<Hangup/>" in answers[5]
 
 
+def test_what_never_fits_is_not_held_for_ever() -> None:
+    """A disk that is full for one call alone is not down for long: its caller's attempts count."""
+    made = _rescue()
+    answers = [_text(made.answer(_request(), "step", FORM, _down(0.001))) for _ in range(201)]
+
+    assert all("<Redirect>" in answer for answer in answers[3:-1])
+    assert "<Hangup/>" in answers[-1]
+
+
 def test_success_is_a_new_beginning() -> None:
     """The faults of a webhook that was handled after all are forgotten."""
     made = _rescue()
