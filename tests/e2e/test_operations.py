@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import structlog
 from support_e2e import HANGUP, PUBLIC, Make, command, link, names, tts
+from support_logs import forget_loggers
 
 from bridge.simulator.leg import CALLER_HUNG_UP
 from bridge.store.protocol import StoreUnavailable
@@ -32,6 +33,7 @@ def logs() -> Iterator[Logs]:
     """Log as in production, to memory, down to the last level."""
     root = logging.getLogger()
     level, handlers = root.level, root.handlers[:]
+    forget_loggers()
     stream = Logs()
     configure_logging("json", "debug", stream=stream)
     # Loggers of modules outlive this test; they must not keep its stream.

@@ -19,6 +19,7 @@ import pytest
 import structlog
 from fuzz.edges import EDGES, TOKEN, Edge
 from fuzz.rpc import SECRETS, rpc_edge
+from support_logs import forget_loggers
 
 from bridge.telemetry import configure_logging
 
@@ -73,6 +74,7 @@ class Log(io.BytesIO):
 @pytest.fixture
 def log() -> Iterator[Log]:
     """Log as in production, down to the last level."""
+    forget_loggers()
     stream = Log()
     configure_logging("json", "debug", stream=stream)
     structlog.configure(cache_logger_on_first_use=False)

@@ -18,6 +18,7 @@ from fuzz.rpc import APP_PASSWORD, KEY, LOGIN, PASSWORD, SECRETS, body, check, c
 from fuzz.test_edges import Log
 from fuzz.test_webhooks import APP, TOKEN, Signed, bridge_for
 from pydantic import SecretStr
+from support_logs import forget_loggers
 
 from bridge.telemetry import configure_logging
 
@@ -46,6 +47,7 @@ class SecretLog(Log):
 @pytest.fixture
 def log() -> Iterator[SecretLog]:
     """Log as in production, down to the last level."""
+    forget_loggers()
     stream = SecretLog()
     configure_logging("json", "debug", stream=stream)
     structlog.configure(cache_logger_on_first_use=False)
