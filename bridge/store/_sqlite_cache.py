@@ -41,16 +41,18 @@ class Cache:
             self._put(call)
         self._rooms.update(rooms)
 
-    def steady(self, write: CallWrite) -> bool:
-        """Tell whether the write leaves app, uuid and `ended_at` of a live call as they are."""
+    def steady(self, write: CallWrite) -> bytes | None:
+        """Give the state a write replaces if it leaves app, uuid and `ended_at` of a live call."""
         held = self._live.get(write.callid)
-        return (
+        if (
             held is not None
             and held.state.version == write.base
             and write.ended_at is None
             and held.uuid == write.uuid
             and held.app == write.app
-        )
+        ):
+            return held.state.blob
+        return None
 
     def apply(self, change: Commit, *, steady: bool) -> None:
         """Take over what a commit made durable."""

@@ -11,12 +11,14 @@ import os
 import sqlite3
 import sys
 import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
 from bridge.store._sqlite_file import PAGE, connect
-from bridge.store.protocol import Commit, StoreUnavailable
+from bridge.store._sqlite_jobs import Step
+from bridge.store.protocol import Commit, HistoryRow, StoreUnavailable
 
 # The second pass takes what was committed during the first: little, so that it often ends in a pause
 # between two commits, and then the next one starts the log afresh.
@@ -83,12 +85,27 @@ def checkpoint(connection: sqlite3.Connection) -> int:
 def pages_of(change: Commit) -> int:
     """Tell about how many pages a commit adds to the log."""
     contents = [None if change.call is None else change.call.blob]
-    for line in change.history:
-        contents += (line.body, line.document)
+    contents += _contents(change.history)
     contents += [file.content for file in change.media]
     contents += [record.blob for record in change.records]
-    size = sum(map(len, filter(None, contents)))
-    return PAGES_PER_COMMIT * (1 + len(change.records)) + size // PAGE
+    return _pages(1 + len(change.records), contents)
 
 
-__all__ = ["PAGES_PER_COMMIT", "Checkpointer", "checkpoint", "pages_of"]
+def pages_of_steps(steps: Sequence[Step]) -> int:
+    """Tell about how many pages steps add to the log when they are written together."""
+    states = {call.callid: call.blob for call, _ in steps}
+    contents = [*states.values(), *(each for _, lines in steps for each in _contents(lines))]
+    return _pages(len(steps), contents)
+
+
+def _contents(lines: Sequence[HistoryRow]) -> Iterator[bytes | None]:
+    for line in lines:
+        yield line.body
+        yield line.document
+
+
+def _pages(commits: int, contents: Sequence[bytes | None]) -> int:
+    return PAGES_PER_COMMIT * commits + sum(map(len, filter(None, contents))) // PAGE
+
+
+__all__ = ["PAGES_PER_COMMIT", "Checkpointer", "checkpoint", "pages_of", "pages_of_steps"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 
 from bridge.store import _sqlite_outbox as outbox
 from bridge.store import _sqlite_records as records
 from bridge.store._rules import call_conflict, room_conflict, still_good
+from bridge.store._sqlite_jobs import Step
 from bridge.store.protocol import (
     CallWrite,
     Commit,
@@ -67,9 +68,7 @@ def apply(
     if room is not None:
         _write_room(cursor, room)
     for line in change.history:
-        document = None if line.document is None else bytearray(line.document)
-        body = bytearray(line.body)
-        cursor.execute(_HISTORY, (line.callid, line.seq, line.at, line.step, body, document))
+        cursor.execute(_HISTORY, _line(line))
     if change.outbox_swap or change.outbox:
         outbox.write(cursor, change)
     if change.media:
@@ -79,17 +78,33 @@ def apply(
     records.write(cursor, change.records)
 
 
-def is_one_statement(change: Commit, *, steady: bool) -> bool:
-    """Tell whether `apply` executes a single statement, so that it needs no transaction around it."""
-    return steady and not (
-        change.history
-        or change.outbox
-        or change.outbox_swap
-        or change.media
-        or change.recordings
-        or change.records
-        or change.room
-    )
+def write_steps(cursor: sqlite3.Cursor, steps: Sequence[Step]) -> set[int]:
+    """Write acknowledged steps, those of each call in their order; give the calls that have others.
+
+    Of several states of a call only the last is written. A call may have another state only when
+    another program has written to the file.
+    """
+    first: dict[int, int] = {}
+    last: dict[int, CallWrite] = {}
+    for call, _ in steps:
+        first.setdefault(call.callid, call.base)
+        last[call.callid] = call
+    cursor.executemany(_STEP, (_state(call, first[callid]) for callid, call in last.items()))
+    others = set()
+    if cursor.rowcount != len(last):
+        for callid, call in last.items():
+            found = load_call(cursor, callid)
+            # One that was written, but not reported, is written again.
+            if found is None or found.version != call.base + 1:
+                others.add(callid)
+    lines = (line for call, lines in steps if call.callid not in others for line in lines)
+    cursor.executemany(_HISTORY, map(_line, lines))
+    return others
+
+
+def _state(call: CallWrite, base: int) -> tuple[object, ...]:
+    # For bytes, unlike bytearray, sqlite3 looks for adapters each time: that takes longer than a copy.
+    return call.base + 1, call.touched_at, bytearray(call.blob), call.callid, base
 
 
 def _check_room(cursor: sqlite3.Cursor, room: RoomWrite) -> None:
@@ -99,10 +114,13 @@ def _check_room(cursor: sqlite3.Cursor, room: RoomWrite) -> None:
         raise room_conflict(room.key, room.base, version)
 
 
+def _line(line: HistoryRow) -> tuple[object, ...]:
+    document = None if line.document is None else bytearray(line.document)
+    return line.callid, line.seq, line.at, line.step, bytearray(line.body), document
+
+
 def _step_call(cursor: sqlite3.Cursor, call: CallWrite) -> None:
-    # For bytes, unlike bytearray, sqlite3 looks for adapters each time: that takes longer than a copy.
-    blob = bytearray(call.blob)
-    cursor.execute(_STEP, (call.base + 1, call.touched_at, blob, call.callid, call.base))
+    cursor.execute(_STEP, _state(call, call.base))
     if not cursor.rowcount:
         raise _call_conflict(cursor, call)
 
@@ -327,7 +345,6 @@ __all__ = [
     "document",
     "find_call",
     "history",
-    "is_one_statement",
     "last_callid",
     "live_calls",
     "load_call",
@@ -342,4 +359,5 @@ __all__ = [
     "reserve_callids",
     "rooms",
     "secret",
+    "write_steps",
 ]

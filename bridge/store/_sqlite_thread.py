@@ -1,11 +1,11 @@
-"""How the event loop reaches the database: the thread that uses it, and the short way past it.
+"""How the event loop reaches the database: the thread that uses it, and the step log before it.
 
 The loop puts jobs into a queue; the thread takes all that wait, writes the commits among them in
 one transaction, and reports once per transaction. So the busier the loop, the larger the groups,
 and a slow disk holds up those who wait for it and nobody else.
 
-Without flushes to wait for (`normal`), the loop writes the small commits of each of its turns
-itself, as one group: handing them over and being woken again takes several times as long.
+Without flushes to wait for (`normal`), most commits do not wait for the thread at all: plain steps
+are acknowledged once they are in the step log, and written by the thread soon after.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ import sqlite3
 import threading
 from collections import ChainMap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from time import perf_counter
 from typing import Any, TypeVar
 
 from bridge.store import _sqlite_rows as rows
-from bridge.store._sqlite_checkpoint import PAGES_PER_COMMIT, Checkpointer, checkpoint, pages_of
+from bridge.store._sqlite_checkpoint import Checkpointer, checkpoint, pages_of, pages_of_steps
 from bridge.store._sqlite_file import connect, explain
+from bridge.store._sqlite_jobs import Ask, Job, Steps, Write
 from bridge.store._sqlite_schema import migrate
+from bridge.store._sqlite_step_log import StepLog
+from bridge.store._sqlite_steps import StepKeeper, recover
 from bridge.store.protocol import Commit, Conflict, StoreUnavailable
 
 T = TypeVar("T")
@@ -36,39 +37,12 @@ _GROUP = 256
 # each commit has to wait for the disk to read what it overwrites.
 _CHECKPOINT_PAGES = 8_000
 _WITHOUT_FLUSH = "normal"
-# Commits with more than about 256 KB would hold up the loop.
-_INLINE_PAGES = 256
-_INLINE_PATIENCE_MS = 5
-# A commit that comes so long (s) after the last one is not likely to be one of many.
-_ALONE_S = 0.0003
 _BAD_VALUE = (
     sqlite3.DataError,
     sqlite3.IntegrityError,
     sqlite3.InterfaceError,
     sqlite3.ProgrammingError,
 )
-
-
-@dataclass(slots=True, eq=False)
-class Write:
-    """A commit on its way; `steady` as in `rows.apply`."""
-
-    change: Commit
-    steady: bool
-    done: asyncio.Future[None]
-    answer: None = None
-    error: BaseException | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Ask:
-    """Anything else to be done in the thread, outside of a transaction; `pages` it may change."""
-
-    query: Callable[[sqlite3.Cursor], Any]
-    done: asyncio.Future[Any]
-    pages: int = 0
-    answer: Any = None
-    error: BaseException | None = None
 
 
 class StoreThread:
@@ -85,69 +59,82 @@ class StoreThread:
         self._durability = durability
         self._loop = loop
         self._applied = applied
-        self._queue: SimpleQueue[list[Write | Ask | None]] = SimpleQueue()
-        self._put: list[Write | Ask | None] = []
+        self._queue: SimpleQueue[list[Job]] = SimpleQueue()
+        self._put: list[Job] = []
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self._started: asyncio.Future[Any] = loop.create_future()
         self._stopped: asyncio.Future[Any] = loop.create_future()
         self._media: dict[str, float] = {}
         self._pages = 0
-        #: The loop's own connection for small groups of commits; None = the thread writes them all.
-        self._inline: sqlite3.Connection | None = None
         #: Since when nothing could be written, in the loop's time; None = the last commit was.
         self._down_since: float | None = None
-        #: When the loop wrote last, by `perf_counter`.
-        self._wrote_at = 0.0
-        self._helper: Checkpointer | None = None
-        #: Jobs the thread was given and has not answered.
-        self._out = 0
-        #: Questions whose answer has not reached who asked.
-        self._unheard = 0
+        #: None = every commit waits for the thread.
+        self._keeper: StepKeeper | None = None
+        #: Opened by the thread for it.
+        self._log: StepLog | None = None
+        #: How many commits of each call are not acknowledged; 0 = of no call.
+        self._on_their_way: dict[int, int] = {}
+        #: Steps that could not be written; the thread tries again before it writes anything else.
+        self._behind: list[Steps] = []
         #: What the thread has taken and not reported yet; it may die of one of them.
-        self._taken: list[Write | Ask | None] = []
+        self._taken: list[Job] = []
         #: Why nothing can be asked any more.
         self._ended = ""
 
     async def start(self, query: Callable[[sqlite3.Cursor], T]) -> T:
         """Open the database and give the answer to a first query, or raise StoreUnavailable."""
         first = Ask(query, self._started)
-        self._pass_on([first])
+        self._queue.put([first])
         self._thread.start()
         answer: T = await self._started
-        if self._durability == _WITHOUT_FLUSH:
-            self._inline = connect(self._path, self._durability)
-            self._inline.execute(f"PRAGMA busy_timeout = {_INLINE_PATIENCE_MS}")
+        if self._log is not None:
+            self._keeper = StepKeeper(self._log, self._loop, self._hand_over, self._acknowledge)
         return answer
 
     async def stop(self) -> None:
         """Do everything that was put before, then close the database."""
+        if self._keeper is not None:
+            self._keeper.seal()
         self._hand_over(None)
         await self._stopped
         self._thread.join()
-        if self._inline is not None:
-            self._inline.close()
-            self._inline = None
+        if self._keeper is not None:
+            self._keeper.close()
+        elif self._log is not None:
+            self._log.close()
 
-    def write(self, change: Commit, *, steady: bool) -> asyncio.Future[None]:
-        """Put a commit; the future is done when it is durable, which it may be already."""
-        write = Write(change, steady, self._loop.create_future())
-        if not self._write_alone(write):
+    def write(self, change: Commit, replaces: bytes | None) -> asyncio.Future[None]:
+        """Put a commit, and the state a steady one replaces; the future is done when it is durable.
+
+        That may be at once.
+        """
+        write = Write(change, replaces, self._loop.create_future())
+        keeper, callid = self._keeper, _callid(change)
+        others = self._on_their_way.get(callid, 0)
+        self._on_their_way[callid] = others + 1
+        if keeper is None or self._ended:
+            self._hand_over(write)
+        # Of two commits on the same version, only the database can tell which one came too late.
+        elif others or not keeper.keep(write):
+            keeper.seal()
             self._hand_over(write)
         return write.done
 
-    def ask(self, query: Callable[[sqlite3.Cursor], T], *, pages: int = 0) -> asyncio.Future[T]:
-        """Put a query; one that changes much says about how many pages."""
+    def ask(
+        self,
+        query: Callable[[sqlite3.Cursor], T],
+        *,
+        pages: int = 0,
+        steps_of: int | None = None,
+    ) -> asyncio.Future[T]:
+        """Put a query; for `pages` and `steps_of` see `Ask`."""
         done: asyncio.Future[T] = self._loop.create_future()
-        self._unheard += 1
-        # The first of its callbacks: the loop runs it, and then at once whoever waits for it.
-        done.add_done_callback(self._heard)
-        self._hand_over(Ask(query, done, pages))
+        if steps_of is not None and self._keeper is not None:
+            self._keeper.seal()
+        self._hand_over(Ask(query, done, pages, steps_of))
         return done
 
-    def _heard(self, _: asyncio.Future[Any]) -> None:
-        self._unheard -= 1
-
-    def _hand_over(self, job: Write | Ask | None) -> None:
+    def _hand_over(self, job: Job) -> None:
         """Put a job; the thread is woken once for all that one turn of the loop put."""
         if self._ended:
             self._refuse([job])
@@ -161,59 +148,7 @@ class StoreThread:
         if self._ended:
             self._refuse(jobs)
             return
-        # Nothing may overtake what the thread has not answered yet: who reads and then writes must
-        # hear of both in that order.
-        if self._inline is not None and not self._out:
-            jobs = self._write_inline(self._inline.cursor(), jobs)
-        self._pass_on(jobs)
-
-    def _write_alone(self, write: Write) -> bool:
-        """Write a commit here and now if none came shortly before; False = it is left to a group.
-
-        Whoever goes on without waiting may overtake those who have their answer and not their turn.
-        """
-        if (
-            self._inline is None
-            or self._out
-            or self._unheard
-            or self._put
-            or self._ended
-            or perf_counter() - self._wrote_at < _ALONE_S
-        ):
-            return False
-        return not self._write_inline(self._inline.cursor(), [write])
-
-    def _pass_on(self, jobs: list[Write | Ask | None]) -> None:
-        if jobs:
-            self._out += len(jobs)
-            self._queue.put(jobs)
-
-    def _write_inline(
-        self, cursor: sqlite3.Cursor, jobs: list[Write | Ask | None]
-    ) -> list[Write | Ask | None]:
-        """Write the commits of this turn of the loop here and now; give what is for the thread.
-
-        Without a flush a group takes some tens of microseconds, less than waking a thread for it.
-        What is large, or finds the file taken by another writer, is left to the thread.
-        """
-        writes = [job for job in jobs if type(job) is Write]
-        pages = sum(pages_of(write.change) for write in writes)
-        if not writes or pages > _INLINE_PAGES + PAGES_PER_COMMIT * len(writes):
-            return jobs
-        self._write(cursor, writes)
-        if any(_is_busy(write.error) for write in writes):
-            for write in writes:
-                write.error = None
-            return jobs
-        self._wrote_at = perf_counter()
-        self._resolve(writes)
-        self._pages += pages
-        helper = self._helper
-        if helper is not None and (helper.overdue or self._pages > _CHECKPOINT_PAGES):
-            # Copying is the helper's work; only a log that grew too long is the thread's.
-            self._pass_on([Ask(_nothing, self._loop.create_future(), self._pages)])
-            self._pages = 0
-        return [job for job in jobs if type(job) is not Write]
+        self._queue.put(jobs)
 
     def purge_media(self, cursor: sqlite3.Cursor, now: float, limit: int) -> bool:
         """Delete expired files in the thread; True = there may be more."""
@@ -238,7 +173,8 @@ class StoreThread:
     def _serve(self, cursor: sqlite3.Cursor) -> None:
         migrate(cursor, self._path)
         self._media = rows.media_expiries(cursor)
-        self._helper = helper = Checkpointer(self._path, self._durability)
+        self._log = recover(cursor, self._path, stay_open=self._durability == _WITHOUT_FLUSH)
+        helper = Checkpointer(self._path, self._durability)
         try:
             while self._turn(cursor, helper):
                 pass
@@ -251,15 +187,21 @@ class StoreThread:
         with contextlib.suppress(Empty):
             while len(waiting) < _GROUP:
                 waiting += self._queue.get_nowait()
+        trouble = self._write_steps(cursor, helper, [job for job in waiting if type(job) is Steps])
         writes = [job for job in waiting if type(job) is Write]
-        if writes:
+        if writes and trouble is None:
             self._write(cursor, writes)
-            # Before the loop hears of it, and writes: a log starts afresh when all of it was copied.
+        for write in writes:
+            write.error = write.error if trouble is None else self._explain(trouble)
+        if writes:
+            self._report(writes)
             pages = sum(pages_of(write.change) for write in writes)
             self._checkpoint(cursor.connection, helper, pages)
-            self._report(writes)
         asks = [job for job in waiting if type(job) is Ask]
         for ask in asks:
+            if trouble is not None and self._misses_steps(ask):
+                ask.error = self._explain(trouble)
+                continue
             try:
                 ask.answer = ask.query(cursor)
             except Exception as error:  # noqa: BLE001 - told to whoever asked
@@ -270,6 +212,37 @@ class StoreThread:
             self._report(asks)
         self._taken = []
         return None not in waiting
+
+    def _write_steps(
+        self, cursor: sqlite3.Cursor, helper: Checkpointer, new: list[Steps]
+    ) -> Exception | None:
+        """Write what is in the step log; give why it cannot be, and keep it for the next time."""
+        waiting = [*self._behind, *new]
+        if not waiting:
+            return None
+        steps = [step for each in waiting for step in each.steps]
+        trouble: Exception | None = None
+        others: set[int] = set()
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+            others = rows.write_steps(cursor, steps)
+            cursor.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - told to whoever commits next
+            self._roll_back(cursor)
+            trouble = error
+        self._behind = [] if trouble is None else waiting
+        if trouble is None:
+            self._tell(self._steps_written, (waiting, others))
+        else:
+            self._tell(self._steps_refused, self._explain(trouble))
+        self._checkpoint(cursor.connection, helper, pages_of_steps(steps))
+        return trouble
+
+    def _misses_steps(self, ask: Ask) -> bool:
+        """Tell whether it has to see steps that could not be written."""
+        return ask.steps_of == 0 or any(
+            call.callid == ask.steps_of for each in self._behind for call, _ in each.steps
+        )
 
     def _checkpoint(self, connection: sqlite3.Connection, helper: Checkpointer, pages: int) -> None:
         self._pages += pages
@@ -283,9 +256,6 @@ class StoreThread:
 
     def _write(self, cursor: sqlite3.Cursor, writes: list[Write]) -> None:
         """Apply all in one transaction; a Conflict concerns its own commit only."""
-        if len(writes) == 1 and rows.is_one_statement(writes[0].change, steady=writes[0].steady):
-            self._write_statement(cursor, writes[0])
-            return
         staged = ChainMap({}, self._media)
         culprit = False
         try:
@@ -293,7 +263,7 @@ class StoreThread:
             culprit = True
             for write in writes:
                 try:
-                    rows.apply(cursor, write.change, staged, steady=write.steady)
+                    rows.apply(cursor, write.change, staged, steady=write.replaces is not None)
                 except Conflict as conflict:
                     write.error = conflict
             culprit = False
@@ -310,13 +280,6 @@ class StoreThread:
                     self._write(cursor, [write])
             return
         self._media.update(staged.maps[0])
-
-    def _write_statement(self, cursor: sqlite3.Cursor, write: Write) -> None:
-        """Apply a commit that is a transaction by itself."""
-        try:
-            rows.apply(cursor, write.change, {}, steady=write.steady)
-        except Exception as error:  # noqa: BLE001 - told to whoever committed
-            write.error = self._explain(error)
 
     def _roll_back(self, cursor: sqlite3.Cursor) -> None:
         with contextlib.suppress(sqlite3.Error):
@@ -352,42 +315,74 @@ class StoreThread:
                 self._refuse(self._queue.get_nowait())
         self._settle([Ask(_nothing, self._stopped)])
 
-    def _refuse(self, jobs: Sequence[Write | Ask | None]) -> None:
+    def _refuse(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
-            if job is not None and not job.done.done():
+            # Steps are in their log still.
+            if isinstance(job, Write | Ask) and not job.done.done():
                 job.done.set_exception(StoreUnavailable(self._ended))
 
     def _settle(self, jobs: Sequence[Write | Ask]) -> None:
         """Take the thread's answers."""
-        self._out -= len(jobs)
-        self._resolve(jobs)
-
-    def _resolve(self, jobs: Sequence[Write | Ask]) -> None:
         for job in jobs:
             done = job.done
             if job.error is None:
                 if type(job) is Write:
                     self._down_since = None
-                    self._applied(job)
-                if not done.done():
+                    self._acknowledge([job])
+                elif not done.done():
                     done.set_result(job.answer)
                 continue
-            if isinstance(job.error, StoreUnavailable) and job.error.down_s:
-                now = self._loop.time()
-                self._down_since = now if self._down_since is None else self._down_since
-                job.error.down_s = max(job.error.down_s, now - self._down_since)
+            if type(job) is Write:
+                self._arrived(job.change)
+            self._note(job.error)
             if not done.done():
                 done.set_exception(job.error)
 
+    def _acknowledge(self, writes: Sequence[Write]) -> None:
+        """Tell who committed that it is durable."""
+        for write in writes:
+            self._arrived(write.change)
+            self._applied(write)
+            if not write.done.done():
+                write.done.set_result(None)
 
-def _is_busy(error: BaseException | None) -> bool:
-    """Tell whether another connection held the file, so that nothing was written."""
-    cause = error.__cause__ if error is not None else None
-    return isinstance(cause, sqlite3.Error) and cause.sqlite_errorname.startswith("SQLITE_BUSY")
+    def _arrived(self, change: Commit) -> None:
+        callid = _callid(change)
+        left = self._on_their_way.pop(callid) - 1
+        if left:
+            self._on_their_way[callid] = left
+
+    def _steps_written(self, told: tuple[list[Steps], set[int]]) -> None:
+        """Take back the halves of the log whose steps are in the database."""
+        written, others = told
+        self._down_since = None
+        for callid in others:
+            # For good: from here on the database refuses what comes, because it knows better.
+            self._on_their_way[callid] = self._on_their_way.get(callid, 0) + 1
+        if self._keeper is not None:
+            self._keeper.written(written)
+
+    def _steps_refused(self, error: BaseException) -> None:
+        """Acknowledge no more steps until those before them are written."""
+        self._note(error)
+        if self._keeper is not None:
+            self._keeper.pause()
+
+    def _note(self, error: BaseException) -> None:
+        """Remember since when nothing can be written, and tell it."""
+        if isinstance(error, StoreUnavailable) and error.down_s:
+            now = self._loop.time()
+            self._down_since = now if self._down_since is None else self._down_since
+            error.down_s = max(error.down_s, now - self._down_since)
+
+
+def _callid(change: Commit) -> int:
+    """Give the callid of a commit, 0 = it is of no call."""
+    return 0 if change.call is None else change.call.callid
 
 
 def _nothing(_cursor: sqlite3.Cursor) -> None:
     pass
 
 
-__all__ = ["StoreThread", "Write"]
+__all__ = ["StoreThread"]

@@ -140,5 +140,3 @@ async def _allow_pages(world: World, count: int) -> None:
     assert isinstance(store, SqliteStore)
     sentence = f"PRAGMA max_page_count = {count}"
     await store._thread.ask(lambda cursor: cursor.execute(sentence).fetchall())
-    assert store._thread._inline is not None
-    store._thread._inline.execute(sentence)

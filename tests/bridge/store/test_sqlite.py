@@ -13,7 +13,6 @@ import stat
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support_store import call, file, line, task
@@ -225,16 +224,14 @@ async def test_damaged_file_is_reported(store: SqliteStore, path: Path) -> None:
     assert "it is damaged; restore a backup" in await _refusal(path)
 
 
-async def _everywhere(store: SqliteStore, tell: Callable[[sqlite3.Connection], object]) -> None:
-    """Tell the connection of the thread and, where the loop has one, that of the loop."""
+async def _tell(store: SqliteStore, tell: Callable[[sqlite3.Connection], object]) -> None:
+    """Tell the connection of the store's thread."""
     await store._thread.ask(lambda cursor: tell(cursor.connection) and None)
-    if store._thread._inline is not None:
-        tell(store._thread._inline)
 
 
 @pytest.fixture(params=["normal", "full"])
 async def either(path: Path, request: pytest.FixtureRequest) -> AsyncIterator[SqliteStore]:
-    """Give a store whose commits are written by the loop, and one whose thread writes them."""
+    """Give a store with a step log, and one without."""
     store = SqliteStore(path, request.param)
     await store.open()
     yield store
@@ -245,7 +242,7 @@ async def test_full_disk_is_reported_and_changes_nothing(either: SqliteStore) ->
     """Commits that do not fit fail with the reason; what was there is there, and goes on."""
     await either.commit(Commit(call(1)))
     pages = await either._thread.ask(lambda c: c.execute("PRAGMA page_count").fetchone()[0])
-    await _everywhere(either, lambda c: c.execute(f"PRAGMA max_page_count = {pages}"))
+    await _tell(either, lambda c: c.execute(f"PRAGMA max_page_count = {pages}"))
     huge = [line(1, 2, body=b"x" * 100_000)]
 
     down_s = [0.0]
@@ -253,7 +250,7 @@ async def test_full_disk_is_reported_and_changes_nothing(either: SqliteStore) ->
         with pytest.raises(StoreUnavailable, match="the disk is full; free some space") as full:
             await either.commit(Commit(call(1, base, blob=b"lost"), history=huge))
         down_s.append(full.value.down_s)
-    await _everywhere(either, lambda c: c.execute("PRAGMA max_page_count = 100000"))
+    await _tell(either, lambda c: c.execute("PRAGMA max_page_count = 100000"))
 
     assert Versioned(1, b"{}") == await either.load_call(1)
     await either.commit(Commit(call(1, 1, blob=b"kept"), history=huge))
@@ -345,52 +342,6 @@ async def test_value_that_cannot_be_stored_concerns_its_own_commit(
     assert None is await store.media("m", 0.0)
 
 
-async def test_lone_commit_waits_for_nobody(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One that none came shortly before is written before anybody else gets a turn."""
-    monkeypatch.setattr(_sqlite_thread, "_ALONE_S", 0.0)
-
-    with pytest.raises(StopIteration):
-        store.commit(Commit(call(1))).send(None)
-
-    assert Versioned(1, b"{}") == await store.load_call(1)
-
-
-async def test_lone_step_is_one_statement(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What changes the state of a live call and nothing else is a transaction by itself."""
-    monkeypatch.setattr(_sqlite_thread, "_ALONE_S", 0.0)
-    await store.commit(Commit(call(1)))
-    statements: list[str] = []
-    await _everywhere(store, lambda c: c.set_trace_callback(statements.append))
-    await store.commit(Commit(call(1, 1)))
-    alone, statements[:] = [*statements], []
-    await store.commit(Commit(call(1, 2), history=[line(1, 3)]))
-    await _everywhere(store, lambda c: c.set_trace_callback(None))
-
-    assert [["UPDATE"], ["BEGIN", "UPDATE", "INSERT", "COMMIT"]] == [
-        [statement.split()[0] for statement in each] for each in (alone, statements)
-    ]
-
-
-async def test_lone_step_that_came_too_late(
-    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where the file knows another version than the cache, nothing is written."""
-    monkeypatch.setattr(_sqlite_thread, "_ALONE_S", 0.0)
-    await store.commit(Commit(call(1)))
-    with contextlib.closing(connect(path, "normal")) as other:
-        other.execute("UPDATE call SET version = 7")
-
-    with pytest.raises(Conflict, match="the store has 7"):
-        await store.commit(Commit(call(1, 1)))
-
-    with contextlib.closing(connect(path, "normal")) as other:
-        assert [(7,)] == other.execute("SELECT version FROM call").fetchall()
-
-
 async def test_pages_of_a_file(store: SqliteStore, path: Path, tmp_path: Path) -> None:
     """A new file has small pages, and one that has larger ones already is used as it is."""
     older = tmp_path / "older.db"
@@ -413,9 +364,9 @@ async def test_waiting_commits_share_a_transaction(either: SqliteStore) -> None:
     """A hundred commits made at once take far fewer transactions than commits."""
     await either.commit(Commit(call(1)))
     statements: list[str] = []
-    await _everywhere(either, lambda c: c.set_trace_callback(statements.append))
+    await _tell(either, lambda c: c.set_trace_callback(statements.append))
     await asyncio.gather(*(either.commit(Commit(call(n))) for n in range(2, 102)))
-    await _everywhere(either, lambda c: c.set_trace_callback(None))
+    await _tell(either, lambda c: c.set_trace_callback(None))
 
     assert 100 == sum("INSERT INTO call" in statement for statement in statements)
     assert 10 >= statements.count("COMMIT")
@@ -451,46 +402,17 @@ async def test_no_commit_overtakes_an_answer(store: SqliteStore) -> None:
     assert ["looked", "deleted"] == order
 
 
-async def test_lone_commit_overtakes_nobody_who_has_an_answer(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who was answered and not woken yet learns of a row before it is deleted and that is known."""
-    monkeypatch.setattr(_sqlite_thread, "_ALONE_S", 0.0)
-    row = OutboxRow("a", "kind", 1, 1.0)
-    await store.commit(Commit(outbox=[row]))
-    order: list[str] = []
-    deleting: list[asyncio.Task[None]] = []
-    settle = store._thread._settle
-
-    async def look() -> None:
-        order.extend(found.key for found in await store.due(2.0, 9))
-
-    async def delete() -> None:
-        await store.commit(Commit(outbox_swap=[(row, None)]))
-        order.append("deleted")
-
-    def answered(jobs: Any) -> None:
-        # Its turn comes before that of whoever waits for the answer.
-        deleting.append(spawn(delete(), "deleting"))
-        settle(jobs)
-
-    monkeypatch.setattr(store._thread, "_settle", answered)
-    await look()
-    await asyncio.gather(*deleting)
-
-    assert ["a", "deleted"] == order
-
-
 async def test_step_of_a_live_call_rewrites_no_index(either: SqliteStore) -> None:
     """The usual step sets no indexed column and reads nothing beforehand."""
     await either.commit(Commit(call(1)))
     statements: list[str] = []
-    await _everywhere(either, lambda c: c.set_trace_callback(statements.append))
+    await _tell(either, lambda c: c.set_trace_callback(statements.append))
     await either.commit(Commit(call(1, 1), history=[line(1, 2)]))
-    await _everywhere(either, lambda c: c.set_trace_callback(None))
+    assert [line(1, 2)] == await either.history(1)
+    await _tell(either, lambda c: c.set_trace_callback(None))
 
     words = [statement.split()[0] for statement in statements]
-    assert ["BEGIN", "UPDATE", "INSERT", "COMMIT"] == words
+    assert ["BEGIN", "UPDATE", "INSERT", "COMMIT", "SELECT"] == words
     assert "uuid" not in statements[1]
 
 
@@ -630,7 +552,7 @@ async def test_writer_takes_the_place_of_a_helper_that_failed(
     before = _log_generation(path)
     for base in range(1, 60):
         await store.commit(Commit(call(1, base)))
-        await store.ping()
+        await store.history(1)
     after = _log_generation(path)
     await store.close()
 
