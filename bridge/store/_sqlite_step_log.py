@@ -119,6 +119,11 @@ class StepLog:
         self._at = at + length
         return True
 
+    @property
+    def has_spare(self) -> bool:
+        """Tell whether steps can go on in the other half at once."""
+        return bool(self._free)
+
     def seal(self) -> int:
         """Say that the steps of the half being filled are on their way, and go on in the other."""
         sealed, self._half = self._half, None

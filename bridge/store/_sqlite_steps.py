@@ -21,6 +21,9 @@ from bridge.store.protocol import Commit, Conflict
 # For so long (s) steps are collected before the thread is given them: one group of many takes less
 # than many groups, and gets seldom into the way of a caller.
 _DELAY_S = 0.25
+# More than so many are not collected while the thread keeps up: for a few milliseconds it would share
+# the interpreter with the loop.
+_MANY = 32
 # A step that comes so long (s) after the last one is not likely to be one of many. Of many, those
 # of one turn of the loop go on together: many callers served in the same phase cost a quarter less.
 _ALONE_S = 0.0003
@@ -96,6 +99,8 @@ class StepKeeper:
             if not self._log.add(step, replaces):
                 return False
         self._kept.append(step)
+        if len(self._kept) >= _MANY and self._log.has_spare:
+            self.seal()
         if self._timer is None:
             self._timer = self._loop.call_later(_DELAY_S, self._collected)
         return True
