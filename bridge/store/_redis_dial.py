@@ -68,7 +68,8 @@ class Dialler:
                     raise
         except TimeoutError:
             reason = f"it did not answer within {CONNECT_S:g} s"
-        except (RedisError, OSError, ValueError) as error:
+        # RuntimeError is what uvloop says when the server hangs up between two words of redis-py.
+        except (RedisError, OSError, ValueError, RuntimeError) as error:
             reason = _reason(error)
         else:
             return connection

@@ -272,8 +272,10 @@ class Link:
         while not self._closed:
             try:
                 await self._connect()
-            except StoreUnavailable as error:
-                self._trouble = str(error)
+            except Exception as error:
+                if not isinstance(error, StoreUnavailable):
+                    log.exception("store.fault", store=self._name)
+                self._trouble = str(error) or type(error).__name__
                 await asyncio.sleep(pause * uniform(0.5, 1.0))  # noqa: S311 - spreads reconnections
                 pause = min(2 * pause, LONGEST_PAUSE_S)
                 continue

@@ -52,6 +52,7 @@ OWN_FAULTS: Final = (
     "outbox.failed",
     "outbound.fault",
     "task.failed",
+    "store.fault",
     "command.bug",
     "command.diverged",
     "call.unknown",

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from redis.asyncio.connection import Connection
+from structlog.testing import capture_logs
 from support_proxy import certificate, needs_openssl, proxy
 from support_serve import SERVE, cli
 from support_store import call, file, task
@@ -24,8 +26,10 @@ from support_valkey import (
 )
 
 from bridge.store import open_store, redis
+from bridge.store._redis_dial import Dialler
 from bridge.store._redis_server import COMMANDS
 from bridge.store.protocol import Commit, Store, StoreUnavailable, Versioned
+from bridge.store.redis import RedisStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,6 +55,58 @@ async def refusal(url: str) -> str:
         await store.open()
     await store.close()
     return str(refused.value)
+
+
+_HUNG_UP = "unable to perform operation on <TCPTransport closed=True>; the handler is closed"
+
+
+async def test_server_that_hangs_up_while_it_is_greeted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What uvloop raises then is one more reason why the server cannot be used, and passes."""
+    url = url_for(shared_server(), tmp_path)
+    connect = Connection.connect
+    faults = [RuntimeError(_HUNG_UP)]
+
+    async def hang_up(self: Connection) -> None:
+        if faults:
+            raise faults.pop()
+        await connect(self)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(Connection, "connect", hang_up)
+
+    assert "the handler is closed" in await refusal(url)
+    assert await works(url)
+
+
+async def test_connection_is_looked_for_whatever_goes_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault nobody thought of is logged, and does not leave the bridge without its store."""
+    faults: list[Exception] = []
+    dial = Dialler.dial
+
+    async def fail(self: Dialler) -> Connection:
+        if faults:
+            raise faults.pop()
+        return await dial(self)
+
+    monkeypatch.setattr(Dialler, "dial", fail)
+    async with opened(url_for(shared_server(), tmp_path)) as store:
+        await store.commit(Commit(call(1)))
+        assert isinstance(store, RedisStore)
+        faults += [KeyError("x"), AttributeError("y")]
+        link = store._link
+        assert link._wire is not None
+        with capture_logs() as lines:
+            link.lost(link._wire, "cut")
+            await store.commit(Commit(call(1, 1)))
+
+        assert Versioned(2, b"{}") == await store.load_call(1)
+    assert [] == faults
+    assert ["store.lost", "store.fault", "store.fault", "store.back"] == [
+        line["event"] for line in lines
+    ]
 
 
 async def works(url: str) -> bool:
