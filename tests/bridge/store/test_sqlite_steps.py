@@ -236,6 +236,22 @@ async def test_second_half_takes_what_the_first_cannot(
     assert [(4,)] == _rows(path, "SELECT version FROM call")
 
 
+async def test_many_steps_are_given_to_the_thread_at_once(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as make a group do not wait for the timer, as long as the other half is free."""
+    _alone(monkeypatch)
+    monkeypatch.setattr(_sqlite_steps, "_MANY", 3)
+    for base in range(1, 9):
+        with pytest.raises(StopIteration):
+            store.commit(_step(base)).send(None)
+    await store._thread.ask(lambda _: None)
+
+    # The first three; the others have come while those were on their way.
+    assert [(4,)] == _rows(path, "SELECT version FROM call")
+    assert Versioned(9, b"v9") == await store.load_call(1)
+
+
 async def test_large_step_goes_to_the_database(store: SqliteStore, path: Path) -> None:
     """A state that would fill the log is written by the thread, after what was logged before."""
     large = bytes(_sqlite_step_log.LARGEST)
