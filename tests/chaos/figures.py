@@ -8,7 +8,7 @@ from itertools import groupby
 from statistics import quantiles
 
 from chaos.record import Ask, Evidence
-from chaos.results import callids, holds, leads_back
+from chaos.results import callids, holds, leads_back, rescued
 from chaos.verdicts import Violation
 
 
@@ -89,6 +89,7 @@ def _callers(found: Evidence) -> list[tuple[str, str]]:
             told.setdefault(ask.callid, ask.at)
     return [
         ("documents", f"{len(documents)}, of them {back} come back, {held} of these please hold"),
+        ("given by the fallback URL", str(sum(map(rescued, found.calls)))),
         ("time to a document", _spread(waits)),
         ("from the end of a call to its HANGUP", _spread(_delays(found, told))),
         ("sounds that did not come", str(sounds)),

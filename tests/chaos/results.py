@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -43,6 +44,14 @@ def leads_back(fetched: Fetched) -> bool:
 def holds(fetched: Fetched, message: str = "One moment, please.") -> bool:
     """Tell whether a document asks the caller to hold."""
     return leads_back(fetched) and message.encode() in (fetched.xml or b"")
+
+
+def rescued(call: Seen) -> int:
+    """Count the documents that never came, but that the fallback URL gave instead."""
+    return sum(
+        one.xml is None and instead.label == "fallback" and instead.xml is not None
+        for one, instead in pairwise(call.documents)
+    )
 
 
 def callids(call: Seen) -> set[int]:
@@ -121,5 +130,6 @@ __all__ = [
     "leads_back",
     "place",
     "recordings",
+    "rescued",
     "steps_of",
 ]

@@ -264,6 +264,30 @@ def test_recording_that_hangup_names_is_right() -> None:
     assert [] == violations(found)
 
 
+@pytest.mark.parametrize(("lost", "promises"), [(1, set()), (2, {LEFT})])
+def test_document_that_the_fallback_url_gave_is_not_missed(lost: int, promises: set[str]) -> None:
+    """Whoever is served by the fallback URL is not left; each rescue makes up for one document."""
+    found = sound()
+    call = found.calls[0]
+    call.documents[0].label, call.documents[0].url = "fallback", f"{BASE}/fallback"
+    call.documents.insert(0, Fetched("answer", f"{BASE}/answer", {}, 0.1, 0.9, attempts=6))
+    call.problems += ["the answer URL gave no answer: Server disconnected"] * lost
+
+    assert promises == {one.promise for one in violations(found)}
+    assert "given by the fallback URL             1" in table(found, [])
+
+
+def test_fallback_url_without_a_document_rescues_nobody() -> None:
+    """Neither URL gave a document: the caller is left."""
+    found = sound()
+    for label in ("fallback", "answer"):
+        lost = Fetched(label, f"{BASE}/{label}", {}, 0.1, 0.9, attempts=6)
+        found.calls[0].documents.insert(0, lost)
+        found.calls[0].problems.append(f"the {label} URL gave status 503: Sorry")
+
+    assert {LEFT} == {one.promise for one in violations(found)}
+
+
 @pytest.mark.parametrize(("late", "excuses"), [(1.8, True), (0.3, False)])
 def test_app_that_was_late_without_knowing_is_excused(late: float, excuses: bool) -> None:
     """Where its process had too much to do, the bridge may have given the app up."""

@@ -9,7 +9,17 @@ from itertools import groupby, pairwise
 from typing import Final, NamedTuple
 
 from chaos.record import Ask, Evidence, Json, Seen
-from chaos.results import Ended, Result, callids, expected, fits, leads_back, recordings, steps_of
+from chaos.results import (
+    Ended,
+    Result,
+    callids,
+    expected,
+    fits,
+    leads_back,
+    recordings,
+    rescued,
+    steps_of,
+)
 from crash.commands import Steps, recording_name
 
 #: From the app's reply until it is stored, at most, in s, where no document shows when it was.
@@ -18,6 +28,8 @@ STORED_S: Final = 1.5
 PATIENCE_S: Final = 45.0
 #: What the simulator says of a notification whose every attempt failed.
 _NOTICE: Final = re.compile(r"(?!the )[\w ]+ gave (no answer|status \d+: )")
+#: What it says of a document whose every attempt failed.
+_NOTHING: Final = re.compile(r"the \w+ URL gave (no answer|status \d+): ")
 #: Ways to fail that leave it open whether the app has heard of the end of a call.
 UNHEARD: Final = frozenset({"503", "reset", "late"})
 
@@ -66,13 +78,21 @@ def _of_call(call: Seen) -> Iterator[Violation]:
         yield Violation("every call ends", f"{name} has not ended")
     if len(known := callids(call)) > 1:
         yield Violation("one call, one callid", f"{name} is known as {sorted(known)}")
+    rescues = rescued(call)
     for problem in call.problems:
         if "two different documents" in problem:
             yield Violation("one step, one document", f"{name}: {problem}")
         elif _NOTICE.match(problem):
             yield Violation("every notification is taken", f"{name}: {problem}")
+        elif rescues and _NOTHING.match(problem):
+            rescues -= 1
         elif not _is_sound(problem):
             yield Violation("nobody is left without a document", f"{name}: {problem}")
+    yield from _patience(call, name)
+
+
+def _patience(call: Seen, name: str) -> Iterator[Violation]:
+    """Look at how long one caller was told to come back."""
     began = None
     for fetched in call.documents:
         began = fetched.asked if began is None else began
