@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import shutil
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -236,20 +237,51 @@ async def test_second_half_takes_what_the_first_cannot(
     assert [(4,)] == _rows(path, "SELECT version FROM call")
 
 
-async def test_many_steps_are_given_to_the_thread_at_once(
-    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("many", [3, 4])
+async def test_many_steps_are_given_to_the_thread_soon(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
-    """As many as make a group do not wait for the timer, as long as the other half is free."""
+    """As many as make a group do not wait for the timer, but for the end of the turn."""
     _alone(monkeypatch)
-    monkeypatch.setattr(_sqlite_steps, "_MANY", 3)
-    for base in range(1, 9):
+    monkeypatch.setattr(_sqlite_steps, "_MANY", many)
+    monkeypatch.setattr(_sqlite_steps, "_SOON_S", 0.0)
+    for base in (1, 2, 3):
         with pytest.raises(StopIteration):
             store.commit(_step(base)).send(None)
-    await store._thread.ask(lambda _: None)
+    assert [(1,)] == _rows(path, "SELECT version FROM call")
+    # The first question may be put before the turn is over, the second one is put after it.
+    for _ in range(2):
+        await store._thread.ask(lambda _: None)
 
-    # The first three; the others have come while those were on their way.
-    assert [(4,)] == _rows(path, "SELECT version FROM call")
-    assert Versioned(9, b"v9") == await store.load_call(1)
+    assert [(4 if many == 3 else 1,)] == _rows(path, "SELECT version FROM call")
+    assert Versioned(4, b"v4") == await store.load_call(1)
+
+
+async def test_many_steps_wait_for_the_thread(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a group is on its way, the next one grows; a step after that takes it along."""
+    _alone(monkeypatch)
+    monkeypatch.setattr(_sqlite_steps, "_MANY", 2)
+    monkeypatch.setattr(_sqlite_steps, "_SOON_S", 0.0)
+    going_on = threading.Event()
+    held = store._thread.ask(lambda _: going_on.wait(60))
+    try:
+        for base in range(1, 6):
+            with pytest.raises(StopIteration):
+                store.commit(_step(base)).send(None)
+            for _ in range(2):
+                await asyncio.sleep(0)
+    finally:
+        going_on.set()
+    assert await held
+    await store._thread.ask(lambda _: None)
+    assert [(3,)] == _rows(path, "SELECT version FROM call")
+    await store.commit(_step(6))
+    for _ in range(2):
+        await store._thread.ask(lambda _: None)
+
+    assert [(7,)] == _rows(path, "SELECT version FROM call")
 
 
 async def test_large_step_goes_to_the_database(store: SqliteStore, path: Path) -> None:
