@@ -26,6 +26,7 @@ _PASSES = 2
 # Above this (32 MB) the log is long enough to let a commit wait for its last few pages.
 _LOG_PAGES = 32_000
 
+_NICENESS = 15
 _CHECKPOINT, _END = True, False
 
 #: A commit rewrites a page of calls, and every other one of history and of its index.
@@ -39,14 +40,21 @@ class Checkpointer:
         self._path = path
         self._durability = durability
         self._orders: SimpleQueue[bool] = SimpleQueue()
+        self._busy = False
         self._thread = threading.Thread(target=self._run, name="store-checkpoint", daemon=True)
         self._thread.start()
         self.overdue = False
         """Set here when the log is long, for the writer to copy the rest and take it back."""
 
     def wake(self) -> bool:
-        """Ask for a checkpoint, without waiting; False = this thread has ended for a failure."""
-        self._orders.put(_CHECKPOINT)
+        """Ask for a checkpoint, without waiting; False = this thread has ended for a failure.
+
+        While one is being made nothing is asked: the next one would keep the writer from finishing
+        what is overdue, and the log would never start afresh.
+        """
+        if not self._busy:
+            self._busy = True
+            self._orders.put(_CHECKPOINT)
         return self._thread.is_alive()
 
     def stop(self) -> None:
@@ -64,16 +72,19 @@ class Checkpointer:
                 while self._orders.get():
                     pages = [checkpoint(connection) for _ in range(_PASSES)]
                     self.overdue = pages[-1] > _LOG_PAGES
+                    self._busy = False
 
 
 def _step_back() -> None:
     """Let whoever has work go first: a checkpoint may take its time, a caller may not.
 
+    On one core that callers keep busy, it still gets twice the time it needs: with the least of all,
+    the log grew to more than a hundred megabytes.
     Where the system has no priorities per thread, the process would be meant: then leave it.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
 def checkpoint(connection: sqlite3.Connection) -> int:

@@ -11,6 +11,7 @@ import re
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -527,6 +528,50 @@ def test_long_log_is_noticed(
     writer.close()
 
     assert expected == helper.overdue
+
+
+def test_orders_do_not_pile_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked during a checkpoint is not done behind it: the writer may have to finish it."""
+    made: list[int] = []
+    begun, going_on = threading.Event(), threading.Event()
+
+    def slow(_: sqlite3.Connection) -> int:
+        made.append(threading.get_native_id())
+        begun.set()
+        going_on.wait(60)
+        return 0
+
+    monkeypatch.setattr(_sqlite_checkpoint, "checkpoint", slow)
+    helper = Checkpointer(path, "normal")
+    helper.wake()
+    begun.wait(60)
+    answers = [helper.wake() for _ in range(3)]
+    going_on.set()
+    helper.stop()
+
+    assert [True] * 3 == answers
+    assert _sqlite_checkpoint._PASSES == len(made)
+
+
+def test_helper_can_be_asked_again_and_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a checkpoint is made, the next order is taken."""
+    made: list[int] = []
+    enough = threading.Event()
+
+    def quick(_: sqlite3.Connection) -> int:
+        made.append(0)
+        if len(made) >= 3 * _sqlite_checkpoint._PASSES:
+            enough.set()
+        return 0
+
+    monkeypatch.setattr(_sqlite_checkpoint, "checkpoint", quick)
+    helper = Checkpointer(path, "normal")
+    until = time.monotonic() + 60
+    while not enough.is_set() and time.monotonic() < until:
+        helper.wake()
+    helper.stop()
+
+    assert enough.is_set()
 
 
 def test_checkpointer_that_cannot_open_the_file_ends(tmp_path: Path) -> None:
