@@ -10,12 +10,17 @@ way to add one takes five times as long.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter as Counts
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Final
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge
 from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import HistogramMetricFamily
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 __all__ = ["OTHER", "RESULTS", "ROUTES", "VALUE", "Metrics"]
 
@@ -82,13 +87,12 @@ class Metrics:
             ("app", "command", "result"),
             registry=self.registry,
         )
-        self._app_seconds = Histogram(
+        self._app_seconds = _Times(
             "rt_bridge_app_seconds",
             "Time an RT app took to answer a request; RT grants 5 seconds.",
-            ("app",),
-            buckets=_APP_SECONDS_BUCKETS,
-            registry=self.registry,
+            _APP_SECONDS_BUCKETS,
         )
+        self.registry.register(self._app_seconds)
         self._errors = Counter(
             "rt_bridge_errors_total",
             "Errors by their stable code.",
@@ -172,7 +176,6 @@ class Metrics:
         self._webhook_counts: _Pending = {}
         self._turn_counts: _Pending = {}
         self._error_counts: _Pending = {}
-        self._app_children: dict[str, Callable[[float], None]] = {}
         self._open_seen: set[tuple[str, str]] = set()
 
     def webhook(self, app: str, route: str, outcome: str) -> None:
@@ -196,13 +199,7 @@ class Metrics:
 
     def observe_app(self, app: str, seconds: float) -> None:
         """Record how long an app took to answer, in seconds of real time."""
-        child = self._app_children.get(app)
-        if child is None:
-            label = self._app(app)
-            child = self._app_seconds.labels(label).observe
-            if label != OTHER:
-                self._app_children[app] = child
-        child(seconds)
+        self._app_seconds.observe(self._app(app), seconds)
 
     def error(self, app: str, code: str) -> None:
         """Count one error by its code, such as `UNKNOWN_COMMAND`."""
@@ -299,6 +296,34 @@ class Metrics:
             return OTHER
         self._codes.add(code)
         return code
+
+
+class _Times(Collector):
+    """A histogram by app; `buckets` are upper bounds in s, ascending."""
+
+    def __init__(self, name: str, documentation: str, buckets: Sequence[float]) -> None:
+        self._name = name
+        self._documentation = documentation
+        self._buckets = buckets
+        self._bounds = [*map(floatToGoString, buckets), "+Inf"]
+        self._counts: dict[str, list[int]] = {}
+        self._sums: dict[str, float] = {}
+
+    def observe(self, app: str, seconds: float) -> None:
+        """Count one time."""
+        if app not in self._counts:
+            self._counts[app] = [0] * len(self._bounds)
+            self._sums[app] = 0.0
+        self._counts[app][bisect_left(self._buckets, seconds)] += 1
+        self._sums[app] += seconds
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """Give the samples: each bucket with those below it."""
+        family = HistogramMetricFamily(self._name, self._documentation, labels=("app",))
+        for app, counts in self._counts.items():
+            buckets = zip(self._bounds, accumulate(counts), strict=True)
+            family.add_metric([app], [*buckets], self._sums[app])
+        yield family
 
 
 def _known(value: str, known: frozenset[str]) -> str:

@@ -69,9 +69,13 @@ class _ByteSink:
         if len(self._lines) > 1:
             return
         try:
-            asyncio.get_running_loop().call_later(DELAY_S, self.flush)
+            # A timer takes as long as all the rest here: it can wait until the answer is written.
+            asyncio.get_running_loop().call_soon(self._gather)
         except RuntimeError:
             self.flush()
+
+    def _gather(self) -> None:
+        asyncio.get_running_loop().call_later(DELAY_S, self.flush)
 
     debug = info
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridge.metrics import Metrics
+from bridge.metrics import _APP_SECONDS_BUCKETS, Metrics
 
 
 @pytest.fixture
@@ -64,6 +64,25 @@ def test_way_out_is_counted_down(metrics: Metrics) -> None:
     assert [1, 12.5] == [after[name, ()] for name in names]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "least"), [(0.0, "0.005"), (0.005, "0.005"), (0.0051, "0.01"), (5.0, "5.0")]
+)
+def test_time_counts_in_every_bucket_it_fits(metrics: Metrics, seconds: float, least: str) -> None:
+    """A bucket has what took as long as its bound or less."""
+    metrics.observe_app("SHOP", seconds)
+    metrics.observe_app("SHOP", 60.0)
+
+    found = samples(metrics)
+    bounds = [labels[1] for name, labels in found if name == "rt_bridge_app_seconds_bucket"]
+    counts = [found["rt_bridge_app_seconds_bucket", ("SHOP", bound)] for bound in bounds]
+    first = bounds.index(least)
+
+    assert [*map(str, _APP_SECONDS_BUCKETS), "+Inf"] == bounds
+    assert [0] * first + [1] * (len(bounds) - first - 1) + [2] == counts
+    assert 2 == found["rt_bridge_app_seconds_count", ("SHOP",)]
+    assert seconds + 60 == found["rt_bridge_app_seconds_sum", ("SHOP",)]
+
+
 def test_repeated_events_reach_the_same_series(metrics: Metrics) -> None:
     """A kept child counts into the series it was made for."""
     for _ in range(3):
@@ -102,7 +121,7 @@ def test_unknown_labels_are_not_remembered(metrics: Metrics) -> None:
         metrics.observe_app(f"guess{n}", 0.1)
 
     assert {} == metrics._webhook_counts
-    assert {} == metrics._app_children
+    assert {"other"} == metrics._app_seconds._counts.keys()
 
 
 def test_a_result_is_never_a_label(metrics: Metrics) -> None:
