@@ -18,10 +18,17 @@ _ENDED = 1000
 
 @dataclass(slots=True)
 class _Entry:
+    """One call; what changes with every step is not made of more objects than must be.
+
+    A freed object leaves a gap somewhere among those of thousands of calls, and the next one of its
+    size, of whatever turn, is put into that cold memory.
+    """
+
     app: str
     uuid: str
     touched_at: float
-    state: Versioned
+    version: int
+    blob: bytes
 
 
 class Cache:
@@ -46,12 +53,12 @@ class Cache:
         held = self._live.get(write.callid)
         if (
             held is not None
-            and held.state.version == write.base
+            and held.version == write.base
             and write.ended_at is None
             and held.uuid == write.uuid
             and held.app == write.app
         ):
-            return held.state.blob
+            return held.blob
         return None
 
     def apply(self, change: Commit, *, steady: bool) -> None:
@@ -61,7 +68,8 @@ class Cache:
             if steady:
                 held = self._live[call.callid]
                 held.touched_at = call.touched_at
-                held.state = Versioned(call.base + 1, call.blob)
+                held.version = call.base + 1
+                held.blob = call.blob
             else:
                 self._put(call)
         if change.room is not None:
@@ -81,7 +89,7 @@ class Cache:
     def call(self, callid: int) -> Versioned | None:
         """Give the state of a call; None = not here, perhaps in the file."""
         held = self._live.get(callid) or self._ended.get(callid)
-        return None if held is None else held.state
+        return None if held is None else Versioned(held.version, held.blob)
 
     def room(self, key: str) -> Versioned | None:
         """Give the state of a room; None = there is no such room."""
@@ -108,8 +116,7 @@ class Cache:
         held = self._live.pop(call.callid, None) or self._ended.pop(call.callid, None)
         if held is not None:
             self._unlink(held)
-        state = Versioned(call.base + 1, call.blob)
-        entry = _Entry(call.app, call.uuid, call.touched_at, state)
+        entry = _Entry(call.app, call.uuid, call.touched_at, call.base + 1, call.blob)
         if call.uuid:
             self._uuids.setdefault(call.app, {})[call.uuid] = call.callid
         if call.ended_at is None:
