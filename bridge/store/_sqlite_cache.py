@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import nsmallest
 
 from bridge.store.protocol import CallWrite, Commit, RoomWrite, Versioned
@@ -42,10 +42,15 @@ class Cache:
         self._uuids: dict[str, dict[str, int]] = {}
         self._rooms: dict[str, Versioned] = {}
 
-    def fill(self, calls: Iterable[CallWrite], rooms: dict[str, Versioned]) -> None:
-        """Take over the live calls and the rooms that a restart finds."""
+    def fill(self, calls: Iterable[CallWrite]) -> None:
+        """Take over live calls that a restart finds."""
         for call in calls:
-            self._put(call)
+            # The blobs come from the store's thread, and so does their memory: the system's allocator
+            # keeps that apart, and would have no use for it once the calls have moved on.
+            self._put(replace(call, blob=bytes(memoryview(call.blob))))
+
+    def fill_rooms(self, rooms: dict[str, Versioned]) -> None:
+        """Take over the rooms that a restart finds."""
         self._rooms.update(rooms)
 
     def steady(self, write: CallWrite) -> bytes | None:

@@ -194,10 +194,12 @@ def load_call(cursor: sqlite3.Cursor, callid: int) -> Versioned | None:
     return None if found is None else Versioned(*found)
 
 
-def live_calls(cursor: sqlite3.Cursor) -> list[CallWrite]:
-    """Give the calls that have not ended, as they were last written."""
+def live_calls(cursor: sqlite3.Cursor, after: int, limit: int) -> list[CallWrite]:
+    """Give calls that have not ended, as they were last written: those behind a callid, ascending."""
     cursor.execute(
-        "SELECT callid, app, uuid, version - 1, blob, touched_at FROM call WHERE ended_at IS NULL"
+        "SELECT callid, app, uuid, version - 1, blob, touched_at FROM call"
+        " WHERE ended_at IS NULL AND callid > ? ORDER BY callid LIMIT ?",
+        (after, limit),
     )
     return [CallWrite(*row) for row in cursor]
 

@@ -13,6 +13,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import TypeVar
@@ -26,7 +27,6 @@ from bridge.store._sqlite_file import claim, release
 from bridge.store._sqlite_jobs import Write
 from bridge.store._sqlite_thread import StoreThread
 from bridge.store.protocol import (
-    CallWrite,
     Commit,
     HistoryRow,
     MediaRow,
@@ -43,6 +43,8 @@ T = TypeVar("T")
 _ALL = 0
 # Callids reserved at a time: at most this many and a half are skipped after a kill.
 _BLOCK = 32
+# Live calls read at a time when the file is opened.
+_AT_ONCE = 500
 # Rows deleted in one transaction: about a millisecond in which commits wait.
 _PURGE_ROWS = 200
 _PURGE_PAGES = 300
@@ -54,7 +56,6 @@ class _Found:
 
     secret: bytes
     last_callid: int
-    calls: list[CallWrite]
     rooms: dict[str, Versioned]
 
 
@@ -85,6 +86,7 @@ class SqliteStore:
         thread = StoreThread(self._path, self._durability, loop, self._applied)
         try:
             found = await thread.start(_first_look)
+            await self._read_live(thread)
         except BaseException:
             await thread.stop()
             self._release()
@@ -93,8 +95,19 @@ class SqliteStore:
         self._given = found.last_callid
         self._reserved = found.last_callid + _BLOCK
         self._reservation = None
-        self._cache.fill(found.calls, found.rooms)
+        self._cache.fill_rooms(found.rooms)
         self._running = thread
+
+    async def _read_live(self, thread: StoreThread) -> None:
+        """Read the live calls, some at a time: all at once would take their memory twice."""
+        last = 0
+        while True:
+            query = partial(rows.live_calls, after=last, limit=_AT_ONCE)
+            calls = await thread.ask(query)
+            self._cache.fill(calls)
+            if len(calls) < _AT_ONCE:
+                return
+            last = calls[-1].callid
 
     async def close(self) -> None:
         """Finish what was begun, give unused callids back, and release the file."""
@@ -313,7 +326,7 @@ class SqliteStore:
 def _first_look(cursor: sqlite3.Cursor) -> _Found:
     last = rows.last_callid(cursor)
     rows.reserve_callids(cursor, last + _BLOCK)
-    return _Found(rows.secret(cursor), last, rows.live_calls(cursor), rows.rooms(cursor))
+    return _Found(rows.secret(cursor), last, rows.rooms(cursor))
 
 
 def _storable(number: int) -> bool:

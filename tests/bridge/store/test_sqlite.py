@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from support_store import call, file, line, task
 
-from bridge.store import _sqlite_checkpoint, _sqlite_file, _sqlite_thread
+from bridge.store import _sqlite_checkpoint, _sqlite_file, _sqlite_thread, sqlite
 from bridge.store._sqlite_checkpoint import Checkpointer
 from bridge.store._sqlite_file import connect
 from bridge.store._sqlite_schema import MIGRATIONS, migrate
@@ -467,6 +467,24 @@ async def test_callids_are_refused_when_none_can_be_reserved(
     given += [await store.allocate_callid() for _ in range(50)]
 
     assert list(range(1, len(given) + 1)) == given
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 4, 5])
+async def test_restart_finds_every_live_call(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """However many are read at a time, with the state and the version they had; ended ones are not."""
+    for callid in (1, 2, 3, 5, 9):
+        await store.commit(Commit(call(callid)))
+    await store.commit(Commit(call(5, 1, blob=b"five")))
+    await store.commit(Commit(call(2, 1, ended=9.0)))
+    await store.close()
+    monkeypatch.setattr(sqlite, "_AT_ONCE", at_once)
+    await store.open()
+
+    assert [1, 3, 5, 9] == await store.live_calls()
+    assert Versioned(2, b"five") == await store.load_call(5)
+    assert 9 == await store.find_call("APP", "u9")
 
 
 # --- checkpoints ------------------------------------------------------------------------------
