@@ -117,7 +117,9 @@ class StepKeeper:
 
     def _enough(self) -> None:
         self._soon = None
-        self.seal()
+        # They may have gone with something else meanwhile; those that came since can wait for more.
+        if self._log.has_spare:
+            self.seal()
 
     def _acknowledge_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []

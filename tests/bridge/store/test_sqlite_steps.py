@@ -284,6 +284,32 @@ async def test_many_steps_wait_for_the_thread(
     assert [(7,)] == _rows(path, "SELECT version FROM call")
 
 
+async def test_group_that_went_with_something_else_is_not_followed_at_once(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The steps that came since keep their half of the log, so that there is room for more."""
+    _alone(monkeypatch)
+    monkeypatch.setattr(_sqlite_steps, "_MANY", 2)
+    monkeypatch.setattr(_sqlite_steps, "_SOON_S", 0.0)
+    going_on = threading.Event()
+    held = store._thread.ask(lambda _: going_on.wait(60))
+    try:
+        for base in (1, 2):
+            with pytest.raises(StopIteration):
+                store.commit(_step(base)).send(None)
+        asked = store._thread.ask(lambda _: None, steps_of=1)
+        with pytest.raises(StopIteration):
+            store.commit(_step(3)).send(None)
+        for _ in range(2):
+            await asyncio.sleep(0)
+        with pytest.raises(StopIteration):
+            store.commit(_step(4)).send(None)
+    finally:
+        going_on.set()
+    assert await held
+    await asked
+
+
 async def test_large_step_goes_to_the_database(store: SqliteStore, path: Path) -> None:
     """A state that would fill the log is written by the thread, after what was logged before."""
     large = bytes(_sqlite_step_log.LARGEST)
