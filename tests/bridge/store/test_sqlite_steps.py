@@ -55,6 +55,13 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_sqlite_steps, "_ALONE_S", 0.0)
 
 
+def _eager(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    """Let so many steps go to the thread in the next turn of the loop."""
+    _alone(monkeypatch)
+    monkeypatch.setattr(_sqlite_steps, "_MANY", many)
+    monkeypatch.setattr(_sqlite_steps, "_SOON_S", 0.0)
+
+
 def _rows(path: Path, query: str) -> list[tuple[object, ...]]:
     with contextlib.closing(sqlite3.connect(path)) as reader:
         return reader.execute(query).fetchall()
@@ -242,9 +249,7 @@ async def test_many_steps_are_given_to_the_thread_soon(
     store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
     """As many as make a group do not wait for the timer, but for the end of the turn."""
-    _alone(monkeypatch)
-    monkeypatch.setattr(_sqlite_steps, "_MANY", many)
-    monkeypatch.setattr(_sqlite_steps, "_SOON_S", 0.0)
+    _eager(monkeypatch, many)
     for base in (1, 2, 3):
         with pytest.raises(StopIteration):
             store.commit(_step(base)).send(None)
@@ -261,9 +266,7 @@ async def test_many_steps_wait_for_the_thread(
     store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While a group is on its way, the next one grows; a step after that takes it along."""
-    _alone(monkeypatch)
-    monkeypatch.setattr(_sqlite_steps, "_MANY", 2)
-    monkeypatch.setattr(_sqlite_steps, "_SOON_S", 0.0)
+    _eager(monkeypatch, 2)
     going_on = threading.Event()
     held = store._thread.ask(lambda _: going_on.wait(60))
     try:
@@ -288,9 +291,7 @@ async def test_group_that_went_with_something_else_is_not_followed_at_once(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The steps that came since keep their half of the log, so that there is room for more."""
-    _alone(monkeypatch)
-    monkeypatch.setattr(_sqlite_steps, "_MANY", 2)
-    monkeypatch.setattr(_sqlite_steps, "_SOON_S", 0.0)
+    _eager(monkeypatch, 2)
     going_on = threading.Event()
     held = store._thread.ask(lambda _: going_on.wait(60))
     try:
